@@ -25,6 +25,7 @@ class Project:
 
     @property
     def airflow_home(self) -> Path:
+        """Airflow's home: its configuration, and all run-time state below it."""
         return self.root / "airflow_home"
 
     @property
@@ -39,6 +40,7 @@ class Project:
 
     @property
     def logs(self) -> Path:
+        """Task logs, and the components' output in `stack/`."""
         return self.airflow_home / "logs"
 
     @property

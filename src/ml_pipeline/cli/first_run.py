@@ -1,0 +1,62 @@
+"""The first run of the pipeline: each task as it starts and ends, then the metrics."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ml_pipeline.cli.tables import metrics_table
+from ml_pipeline.ops import secrets
+from ml_pipeline.ops.airflow_api import AirflowApi, TaskState
+
+if TYPE_CHECKING:
+    from ml_pipeline.cli.progress import Progress
+    from ml_pipeline.ops.project import Project
+    from ml_pipeline.ops.stack_record import StackRecord
+
+DAG_ID = "breast_cancer_ml_pipeline"
+LAST_TASK = "save_results"
+
+
+def run_once(project: Project, record: StackRecord, progress: Progress) -> bool:
+    """Run the pipeline unless it ever ran; return whether all is well."""
+    password = secrets.read(project.secrets, "admin_password") or ""
+    api = AirflowApi(record.url, "admin", password)
+    with progress.activity("Waiting for Airflow to read the DAG"):
+        api.await_dag(DAG_ID)
+    if api.has_run(DAG_ID):
+        return True
+    progress.say()
+    progress.say(f"Running {DAG_ID} for the first time", style="bold")
+    run_id = api.trigger(DAG_ID)
+    with progress.activity("Waiting for the first task"):
+        for task in api.follow(DAG_ID, run_id):
+            if task:
+                _show(task, api, run_id, progress)
+    if api.run_state(DAG_ID, run_id) != "success":
+        progress.failed(
+            f"The run {run_id} failed. Its logs are in the UI: {record.url}/dags/{DAG_ID}"
+        )
+        return False
+    _show_metrics(api.xcom(DAG_ID, run_id, LAST_TASK), project, progress)
+    return True
+
+
+def _show(task: TaskState, api: AirflowApi, run_id: str, progress: Progress) -> None:
+    if task.state == "running":
+        progress.begun(task.task_id)
+    elif task.state == "success":
+        progress.done(task.task_id, task.seconds)
+    elif task.state in {"failed", "up_for_retry"}:
+        remark = "failed" if task.state == "failed" else "failed, will be tried again"
+        progress.failed(f"{task.task_id} {remark}", task.seconds)
+        for message in api.errors_in_log(DAG_ID, run_id, task.task_id, task.try_number):
+            progress.say(f"    {message}", style="red")
+
+
+def _show_metrics(summary: dict[str, Any], project: Project, progress: Progress) -> None:
+    from ml_pipeline.storage import results_root
+
+    folder = results_root() / summary["run"]
+    progress.console.print(metrics_table(json.loads((folder / "metrics.json").read_text())))
+    progress.say(f"Results:        {folder}")

@@ -1,0 +1,199 @@
+"""`up` and `prepare`: from nothing to a running stack and a finished first run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ml_pipeline.cli.progress import Progress
+    from ml_pipeline.ops.project import Project
+    from ml_pipeline.ops.stack import LaunchedStack
+    from ml_pipeline.ops.stack_record import StackRecord
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8080
+
+
+def up(
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return once it is ready; it runs on.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, envvar="ML_PIPELINE_PORT", help="Port of the UI.")
+    ] = DEFAULT_PORT,
+    host: Annotated[
+        str, typer.Option(envvar="ML_PIPELINE_HOST", help="Address that the UI listens on.")
+    ] = DEFAULT_HOST,
+    no_run: Annotated[
+        bool, typer.Option("--no-run", help="Do not run the pipeline the first time.")
+    ] = False,
+) -> None:
+    """Prepare what is missing, start everything, run the pipeline once; Ctrl-C stops it all."""
+    from ml_pipeline.cli.progress import Progress
+    from ml_pipeline.ops import stack, stack_record
+    from ml_pipeline.ops.project import Project
+
+    project, progress = Project.here(), Progress()
+    if record := stack.running(project):
+        progress.say(f"Already running: {record.url} (keeper: process {record.keeper_pid})")
+        progress.say("Its state: ml-pipeline status    Stop it: ml-pipeline down")
+        return
+    with stack_record.lock(project) as lock:
+        launched = _launch(project, progress, host, port, lock)
+        is_fine = _start(launched, progress, no_run=no_run, stays=not detach)
+        if detach:
+            launched.detach()
+            raise typer.Exit(0 if is_fine else 1)
+        _stay(launched, progress)
+
+
+def prepare() -> None:
+    """Do all that the first start does, without starting: cluster, database, admin user."""
+    from ml_pipeline.cli.progress import Progress
+    from ml_pipeline.ops import postgres, stack_record
+    from ml_pipeline.ops.project import Project
+    from ml_pipeline.ops.stack_record import StackRecord
+
+    project, progress = Project.here(), Progress()
+    with stack_record.lock(project):
+        _prepare_postgres(project, progress)
+        is_embedded = postgres.is_embedded(project)
+        if is_embedded:
+            postgres.start(project)
+        try:
+            record = StackRecord(os.getpid(), time.time(), "prepare", DEFAULT_HOST, DEFAULT_PORT)
+            _set_up_databases(project, record, progress)
+        finally:
+            if is_embedded:
+                postgres.stop(project)
+    progress.say("Ready. Start it with: ./start_airflow.sh")
+
+
+def _launch(project: Project, progress: Progress, host: str, port: int, lock: int) -> LaunchedStack:
+    from ml_pipeline.ops import linux, ports, stack
+
+    stack.clear_leftovers(project)
+    ports.require_free(host, port)
+    _prepare_postgres(project, progress)
+    linux.become_subreaper()  # should the keeper be killed, what it adopted comes to us
+    return stack.LaunchedStack(project, host, port, lock)
+
+
+def _prepare_postgres(project: Project, progress: Progress) -> None:
+    from ml_pipeline.ops import postgres
+
+    if not postgres.is_embedded(project):
+        return
+    with progress.step("Preparing PostgreSQL", "PostgreSQL prepared"):
+        postgres.prepare(project)
+
+
+def _start(launched: LaunchedStack, progress: Progress, no_run: bool, stays: bool) -> bool:
+    """Start the components and run the pipeline; stop everything when that is interrupted."""
+    from ml_pipeline.cli.first_run import run_once
+    from ml_pipeline.errors import PipelineError
+
+    try:
+        _start_components(launched, progress)
+        is_fine = no_run or run_once(launched.project, launched.record, progress)
+        _tell_where(launched, progress)
+    except (SystemExit, PipelineError) as reason:
+        _stop(launched, progress, reason)
+        raise
+    return is_fine
+
+
+def _start_components(launched: LaunchedStack, progress: Progress) -> None:
+    from ml_pipeline.ops import postgres
+    from ml_pipeline.ops.health import Health
+    from ml_pipeline.ops.start_order import clients, start_clients, start_database
+
+    project, supervisor = launched.project, launched.supervisor
+    health = Health(project, launched.record)
+    if postgres.is_embedded(project):
+        with progress.step("Starting PostgreSQL", "PostgreSQL answers"):
+            start_database(supervisor, health, time.sleep)
+    _set_up_databases(project, launched.record, progress)
+    started_at = time.monotonic()
+    with progress.activity(f"Starting {', '.join(clients(supervisor))}"):
+        start_clients(
+            supervisor,
+            health,
+            time.sleep,
+            lambda name: progress.done(f"{name} is ready", time.monotonic() - started_at),
+        )
+
+
+def _set_up_databases(project: Project, record: StackRecord, progress: Progress) -> None:
+    from ml_pipeline.ops import airflow_setup, postgres
+    from ml_pipeline.ops.stack_environment import stack_environment
+
+    with progress.step("Checking roles and databases", "Roles and databases are there"):
+        postgres.provision(project)
+    if airflow_setup.is_current(project):
+        return
+    with progress.step(
+        "Preparing Airflow's database: tables, permissions, admin user (about 15 s)",
+        "Airflow's database is prepared",
+    ):
+        _run_airflow_setup(stack_environment(project, record))
+
+
+def _run_airflow_setup(environment: dict[str, str]) -> None:
+    from ml_pipeline.errors import StackError
+
+    command = [sys.executable, "-m", "ml_pipeline.ops.airflow_setup"]
+    child = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        _, errors = child.communicate()
+    except SystemExit:
+        child.terminate()
+        child.wait()
+        raise
+    if child.returncode:
+        last = (errors.strip().splitlines() or ["no message"])[-1]
+        raise StackError(f"Airflow's database could not be prepared: {last}")
+
+
+def _tell_where(launched: LaunchedStack, progress: Progress) -> None:
+    secret = shlex.quote(str(launched.project.secrets / "admin_password"))
+    progress.say()
+    progress.say(f"Airflow's UI:   {launched.record.url}", style="bold")
+    progress.say(f"User admin, password:  cat {secret}")
+
+
+def _stay(launched: LaunchedStack, progress: Progress) -> None:
+    """Hold the stack until a signal comes, or until somebody else ends it."""
+    from ml_pipeline.ops import stack
+
+    progress.say("Ctrl-C stops everything.", style="dim")
+    try:
+        status = launched.wait()
+    except SystemExit as reason:
+        _stop(launched, progress, reason)
+        raise
+    if status > 0:
+        progress.say("Stopped from outside; nothing is left.")
+        return
+    stack.clear_leftovers(launched.project)
+    progress.failed("The stack's keeper was killed, so everything was stopped. Start again.")
+    raise typer.Exit(1)
+
+
+def _stop(launched: LaunchedStack, progress: Progress, reason: BaseException) -> None:
+    code = reason.code if isinstance(reason, SystemExit) else None
+    number = code - 128 if isinstance(code, int) and code > 128 else signal.SIGTERM
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # the stop is under way and bounded in time
+    with progress.step("Stopping everything", "Everything is stopped; no process is left"):
+        launched.stop(number)

@@ -1,0 +1,144 @@
+"""A client of Airflow's REST API, as far as a first run needs it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from ml_pipeline.errors import StackError
+
+TIMEOUT_SECONDS = 30.0
+POLL_SECONDS = 0.25
+PARSED_WITHIN_SECONDS = 90.0
+FINISHED = {"success", "failed"}
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """A task that has just come into a state.
+
+    Parameters
+    ----------
+    task_id, state
+        As Airflow names them.
+    try_number
+        From 1 on.
+    seconds
+        How long it has run; None before its end.
+    """
+
+    task_id: str
+    state: str
+    try_number: int
+    seconds: float | None
+
+
+class AirflowApi:
+    """One session with the REST API.
+
+    Parameters
+    ----------
+    url
+        The web server's address.
+    user, password
+        An account of the UI.
+    """
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        # Loopback: no proxy of the environment, no certificates to load.
+        self._http = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False)
+        answer = self._http.post("/auth/token", json={"username": user, "password": password})
+        token = self._json(answer)["access_token"]
+        self._http.headers["Authorization"] = f"Bearer {token}"
+
+    def await_dag(self, dag_id: str) -> None:
+        """Return when the DAG has been parsed.
+
+        Raises
+        ------
+        StackError
+            With the first import error when it does not appear.
+        """
+        deadline = time.monotonic() + PARSED_WITHIN_SECONDS
+        while self._http.get(f"/api/v2/dags/{dag_id}").status_code != httpx.codes.OK:
+            if time.monotonic() > deadline:
+                raise StackError(f"The DAG {dag_id} does not appear. {self._import_errors()}")
+            time.sleep(POLL_SECONDS)
+
+    def has_run(self, dag_id: str) -> bool:
+        """Tell whether the DAG has ever been run."""
+        runs = self._get(f"/api/v2/dags/{dag_id}/dagRuns", limit=1)
+        return bool(runs["total_entries"])
+
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
+        """Trigger a run now; return its id."""
+        body = {"logical_date": None, "conf": conf or {}}
+        answer = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+        return str(self._json(answer)["dag_run_id"])
+
+    def follow(self, dag_id: str, run_id: str) -> Iterator[TaskState | None]:
+        """Yield each change of a task's state until the run has ended, None between two looks."""
+        seen: dict[str, tuple[str, int]] = {}
+        while True:
+            has_ended = self.run_state(dag_id, run_id) in FINISHED
+            for task in self._task_states(dag_id, run_id):
+                if seen.get(task.task_id) != (task.state, task.try_number):
+                    seen[task.task_id] = (task.state, task.try_number)
+                    yield task
+            if has_ended:
+                return
+            yield None
+            time.sleep(POLL_SECONDS)
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return the run's state, in Airflow's words."""
+        return str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """Return what a task returned."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        return self._get(f"{path}/xcomEntries/return_value", deserialize=False)["value"]
+
+    def errors_in_log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[str]:
+        """Return the messages of a task's log that tell of an error."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
+        entries = self._get(path, full_content=True)["content"]
+        events = [entry for entry in entries if isinstance(entry, dict)]
+        return [
+            str(entry["event"])
+            for entry in events
+            if entry.get("level") in {"error", "critical"} and entry.get("event")
+        ]
+
+    def _task_states(self, dag_id: str, run_id: str) -> list[TaskState]:
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        tasks = self._get(path, order_by="start_date")["task_instances"]
+        return [
+            TaskState(task["task_id"], task["state"], task["try_number"], task["duration"])
+            for task in tasks
+            if task["state"]
+        ]
+
+    def _import_errors(self) -> str:
+        errors = self._get("/api/v2/importErrors")["import_errors"]
+        return "; ".join(
+            f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}"
+            for error in errors
+        )
+
+    def _get(self, path: str, **parameters: Any) -> Any:
+        headers = {"Accept": "application/json"}
+        return self._json(self._http.get(path, params=parameters, headers=headers))
+
+    @staticmethod
+    def _json(answer: httpx.Response) -> Any:
+        if answer.is_error:
+            raise StackError(
+                f"Airflow's API answered {answer.status_code} to {answer.request.method} "
+                f"{answer.request.url.path}: {answer.text[:200]}"
+            )
+        return answer.json()

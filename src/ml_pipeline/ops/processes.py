@@ -1,0 +1,148 @@
+"""The processes of one stack: which are ours, which are dead or lost, and how to end them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import psutil
+
+from ml_pipeline.ops.stack_record import StackRecord
+
+MARKER = "ML_PIPELINE_STACK"
+CLOCK_SLACK_SECONDS = 2.0
+Pause = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A process of ours that nobody waits for (zombie) or that nobody owns (orphan)."""
+
+    pid: int
+    created_at: float
+    name: str
+    parent_pid: int
+
+
+def ours(record: StackRecord) -> list[psutil.Process]:
+    """Return every process of this stack, the keeper included.
+
+    A process is ours when it is in the keeper's session, when its environment bears our marker,
+    or when it descends from such a one. Each sign alone has gaps: PostgreSQL's backends open
+    sessions of their own, and Airflow's task supervisors hide their environment.
+    """
+    everyone = list(psutil.process_iter(["pid", "ppid", "create_time"]))
+    found = {process.pid: process for process in everyone if _bears_our_sign(process, record)}
+    children: dict[int, list[psutil.Process]] = {}
+    for process in everyone:
+        children.setdefault(process.info["ppid"], []).append(process)
+    queue = list(found)
+    while queue:
+        for child in children.get(queue.pop(), []):
+            if child.pid not in found:
+                found[child.pid] = child
+                queue.append(child.pid)
+    found.pop(os.getpid(), None)
+    return list(found.values())
+
+
+def zombies(processes: Iterable[psutil.Process]) -> list[Lost]:
+    """Return those that have ended and that their parent has not waited for."""
+    return list(_select(processes, lambda process: process.status() == psutil.STATUS_ZOMBIE))
+
+
+def orphans(
+    processes: Iterable[psutil.Process], adopters: set[int], components: set[int]
+) -> list[Lost]:
+    """Return the live ones that no living component owns.
+
+    Parameters
+    ----------
+    processes
+        The processes of this stack.
+    adopters
+        The pids of the keeper and supervisord: what hangs directly below them without being a
+        component has lost its owner.
+    components
+        The pids of the components, which own all that descends from them.
+    """
+    owned = adopters | components
+    for pid in components:
+        owned |= {child.pid for child in _descendants(pid)}
+
+    def is_lost(process: psutil.Process) -> bool:
+        return process.pid not in owned and process.status() != psutil.STATUS_ZOMBIE
+
+    return list(_select(processes, is_lost))
+
+
+def end(processes: Iterable[psutil.Process], grace_seconds: float, pause: Pause) -> None:
+    """End processes: TERM, then KILL after `grace_seconds`; zombies are left to whoever waits."""
+    alive = [process for process in processes if _is_alive(process)]
+    _signal(alive, psutil.Process.terminate)
+    deadline = time.monotonic() + grace_seconds
+    while time.monotonic() < deadline and any(map(_is_alive, alive)):
+        pause(0.05)
+    _signal(alive, psutil.Process.kill)
+
+
+def tree_memory_bytes(pid: int) -> int:
+    """Return the resident memory of a process and all below it, shared pages counted each time."""
+    try:
+        root = psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return 0
+    return sum(_rss_bytes(process) for process in [root, *_descendants(pid)])
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _bears_our_sign(process: psutil.Process, record: StackRecord) -> bool:
+    if process.info["create_time"] < record.keeper_created - CLOCK_SLACK_SECONDS:
+        return False
+    try:
+        if os.getsid(process.pid) == record.keeper_pid:
+            return True
+        return process.environ().get(MARKER) == record.marker
+    except (OSError, psutil.Error):
+        return False
+
+
+def _select(
+    processes: Iterable[psutil.Process], accepts: Callable[[psutil.Process], bool]
+) -> Iterator[Lost]:
+    for process in processes:
+        try:
+            if accepts(process):
+                yield Lost(process.pid, process.create_time(), process.name(), process.ppid())
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _signal(processes: Iterable[psutil.Process], send: Callable[[psutil.Process], None]) -> None:
+    for process in processes:
+        try:
+            send(process)  # psutil compares the start time first: a re-used pid is never hit
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _rss_bytes(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0

@@ -1,0 +1,220 @@
+"""The stack as a whole: launch its keeper, stop it and prove that nothing is left, describe it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import psutil
+
+from ml_pipeline.errors import StackError
+from ml_pipeline.ops import keeper, postgres, processes, stack_record
+from ml_pipeline.ops.health import Health
+from ml_pipeline.ops.log_tail import last_lines
+from ml_pipeline.ops.project import Project
+from ml_pipeline.ops.stack_record import StackRecord
+from ml_pipeline.ops.start_order import (
+    DATABASE,
+    Report,
+    start_and_wait,
+    start_clients,
+    stop_in_order,
+)
+from ml_pipeline.ops.supervisor import Supervisor, count_restarts
+
+STOP_WITHIN_SECONDS = keeper.STOP_WITHIN_SECONDS + 20.0
+
+
+class LaunchedStack:
+    """A stack whose keeper is our child; it ends when we die, unless it is detached.
+
+    Parameters
+    ----------
+    project
+        The clone.
+    host, port
+        Where the web server is to listen.
+    lock
+        The descriptor of the held lock, which the keeper inherits.
+    """
+
+    def __init__(self, project: Project, host: str, port: int, lock: int) -> None:
+        self.project = project
+        self.supervisor = Supervisor(stack_record.socket_file(project))
+        lifeline, self._lifeline = os.pipe()
+        arguments = [str(lifeline), secrets.token_hex(8), host, str(port)]
+        self._keeper = subprocess.Popen(
+            [sys.executable, "-m", keeper.__name__, *arguments],
+            start_new_session=True,  # a Ctrl-C in the terminal is for us, we pass it on in order
+            pass_fds=[lifeline, lock],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(lifeline)
+        self.record = self._await_record()
+
+    def wait(self) -> int:
+        """Return the keeper's exit status once it has ended."""
+        return self._keeper.wait()
+
+    def detach(self) -> None:
+        """Let the stack live on without us."""
+        os.write(self._lifeline, keeper.DETACH)
+        self._keeper.returncode = 0  # not ours to wait for any more
+
+    def stop(self, signal_number: int = signal.SIGTERM) -> None:
+        """Stop everything; return when nothing is left."""
+        self._keeper.send_signal(signal_number)
+        try:
+            self._keeper.wait(STOP_WITHIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._keeper.kill()
+        clear_leftovers(self.project)
+
+    def _await_record(self) -> StackRecord:
+        while self._keeper.poll() is None:
+            record = stack_record.read(self.project)
+            is_new = record is not None and record.keeper_pid == self._keeper.pid
+            if record and is_new and self.supervisor.is_reachable():
+                return record
+            time.sleep(0.05)
+        log = self.project.logs / "stack" / "keeper.log"
+        lines = "\n".join(last_lines(log, 10))
+        raise StackError(f"The stack's keeper ended at once. Its log ({log}):\n{lines}")
+
+
+def running(project: Project) -> StackRecord | None:
+    """Return the record of the stack when its keeper lives."""
+    record = stack_record.read(project)
+    return record if record and record.keeper() else None
+
+
+def stop(project: Project) -> bool:
+    """Stop the stack of this clone, whoever started it; return False when there was none.
+
+    Raises
+    ------
+    StackError
+        When something is left after all.
+    """
+    record = stack_record.read(project)
+    if record is None:
+        return False
+    if process := record.keeper():
+        process.terminate()
+        _, alive = psutil.wait_procs([process], STOP_WITHIN_SECONDS)
+        for stubborn in alive:
+            stubborn.kill()
+    clear_leftovers(project)
+    return True
+
+
+def clear_leftovers(project: Project) -> None:
+    """End what a stack left behind whose keeper is gone, and forget it.
+
+    Raises
+    ------
+    StackError
+        Naming the processes that could not be ended.
+    """
+    record = stack_record.read(project)
+    if record is None:
+        return
+    processes.end(processes.ours(record), keeper.LEFTOVER_GRACE_SECONDS, time.sleep)
+    if left := _still_there(record):
+        raise StackError(f"These processes of the stack could not be ended: pids {left}")
+    stack_record.clear(project)
+
+
+def restart(project: Project, component: str | None, report: Report) -> None:
+    """Stop and start one component, or all of them in order; return when ready.
+
+    Raises
+    ------
+    StackError
+        When nothing runs, the name is unknown, or a component does not become ready.
+    """
+    record = running(project)
+    if record is None:
+        raise StackError("Nothing is running. Start with: ./start_airflow.sh")
+    supervisor = Supervisor(stack_record.socket_file(project))
+    health = Health(project, record)
+    names = _restartable(project, supervisor)
+    if component is None:
+        stop_in_order(supervisor, time.sleep)
+        if DATABASE in names:
+            start_and_wait(supervisor, health, [DATABASE], time.sleep, report)
+        start_clients(supervisor, health, time.sleep, report)
+        return
+    if component not in names:
+        raise StackError(f"Got component {component!r}. Must be one of: {', '.join(names)}")
+    supervisor.stop([component], time.sleep)
+    start_and_wait(supervisor, health, [component], time.sleep, report)
+
+
+def describe(project: Project) -> dict[str, Any]:
+    """Return the document of `status --json`."""
+    record = running(project)
+    zombies, orphans = lost(project)
+    return {
+        "running": record is not None,
+        "url": record.url if record else "",
+        "components": _components(project, record) if record else {},
+        "zombies": len(zombies),
+        "orphans": len(orphans),
+    }
+
+
+def lost(project: Project) -> tuple[list[processes.Lost], list[processes.Lost]]:
+    """Return the zombies and the orphans of this clone's stack."""
+    record = stack_record.read(project)
+    if record is None:
+        return [], []
+    everything = processes.ours(record)
+    adopters, components = _owners(project, record)
+    return processes.zombies(everything), processes.orphans(everything, adopters, components)
+
+
+def _restartable(project: Project, supervisor: Supervisor) -> list[str]:
+    is_embedded = postgres.is_embedded(project)
+    return [name for name in supervisor.programs() if name != DATABASE or is_embedded]
+
+
+def _components(project: Project, record: StackRecord) -> dict[str, dict[str, Any]]:
+    programs = Supervisor(stack_record.socket_file(project)).programs()
+    is_healthy = Health(project, record).check()
+    restarts = count_restarts(project.logs / "stack" / "supervisord.log")
+    return {
+        name: {
+            "state": program.state,
+            "pid": program.pid,
+            "healthy": is_healthy(program),
+            "restarts": restarts[name],
+            "rss_bytes": processes.tree_memory_bytes(program.pid) if program.pid else 0,
+        }
+        for name, program in programs.items()
+        if name != DATABASE or postgres.is_embedded(project)
+    }
+
+
+def _owners(project: Project, record: StackRecord) -> tuple[set[int], set[int]]:
+    """Return the pids of the adopters and of the components, as far as they live."""
+    if record.keeper() is None:
+        return set(), set()
+    supervisor = Supervisor(stack_record.socket_file(project))
+    pids = {program.pid for program in supervisor.programs().values() if program.pid}
+    return {record.keeper_pid, supervisor.pid()}, pids
+
+
+def _still_there(record: StackRecord) -> list[int]:
+    """Return the pids that outlive a moment's wait for the kernel and the adopter."""
+    deadline = time.monotonic() + 5.0
+    while (left := processes.ours(record)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return [process.pid for process in left]

@@ -1,0 +1,52 @@
+"""The environment that the stack's processes run in, on top of the sourced one."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Mapping
+
+from ml_pipeline.ops.processes import MARKER
+from ml_pipeline.ops.project import Project
+from ml_pipeline.ops.stack_record import StackRecord, socket_file
+
+SECRET_VARIABLES = {"ML_PIPELINE_DATABASE_URL"}
+
+
+def stack_environment(
+    project: Project,
+    record: StackRecord,
+    inherited: Mapping[str, str] = os.environ,
+    platform: str = sys.platform,
+) -> dict[str, str]:
+    """Return the whole environment of supervisord and everything below it.
+
+    Parameters
+    ----------
+    project, record
+        The clone, and where its web server is to listen.
+    inherited
+        The environment made by `airflow_postgresql_env.sh`.
+    platform
+        As in `sys.platform`.
+    """
+    kept = {name: value for name, value in inherited.items() if name not in SECRET_VARIABLES}
+    api = f"http://{record.reachable_host}:{record.port}/execution/"
+    return {
+        **kept,
+        MARKER: record.marker,
+        "ML_PIPELINE_SOCKET": str(socket_file(project)),
+        "ML_PIPELINE_USER": getpass.getuser(),
+        "AIRFLOW__API__HOST": record.host,
+        "AIRFLOW__API__PORT": str(record.port),
+        "AIRFLOW__API__BASE_URL": record.url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": api,
+        "PYTHONUNBUFFERED": "1",  # a log line is there when it is written, not a buffer later
+        **_platform_variables(platform),
+    }
+
+
+def _platform_variables(platform: str) -> dict[str, str]:
+    # Python 3.14 forks no more by default; without fork the tasks inherit no imported library.
+    return {"AIRFLOW__SCHEDULER__MP_START_METHOD": "fork"} if platform == "linux" else {}
