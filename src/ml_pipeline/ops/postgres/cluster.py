@@ -1,0 +1,224 @@
+"""The embedded PostgreSQL cluster of one clone: make it, start it, stop it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import psutil
+
+from ml_pipeline.errors import DatabaseError
+from ml_pipeline.ops import secrets
+from ml_pipeline.ops.postgres import binaries, placement, ports, postmaster, record, settings
+from ml_pipeline.ops.postgres.account import Account, server_account
+from ml_pipeline.ops.postgres.binaries import Binaries
+from ml_pipeline.ops.project import Project
+
+SUPERUSER = "postgres"
+INITDB_SECONDS = 180
+START_SECONDS = 120  # after a crash the server replays its log first
+FAST_STOP_SECONDS = 30
+FIRST_BUILTIN_LOCALE_MAJOR = 17
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One clone's server and its data.
+
+    Parameters
+    ----------
+    project
+        The clone.
+    """
+
+    project: Project
+
+    @classmethod
+    def of(cls, project: Project) -> Cluster:
+        """Return the clone's cluster, whether it exists yet or not."""
+        return cls(project)
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds the data and, where they had to be copied, the programs."""
+        return placement.home(self.project)
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.home / "data"
+
+    @property
+    def port(self) -> int | None:
+        """The recorded port; None before the first start."""
+        return record.read(self.project).port
+
+    @property
+    def log(self) -> Path:
+        """What a server prints that was started without the stack."""
+        return self.project.logs / "postgres-detached.log"
+
+    @cached_property
+    def account(self) -> Account:
+        """Who runs the server."""
+        return server_account(self.data)
+
+    @cached_property
+    def binaries(self) -> Binaries:
+        """The programs that made this cluster, or will make it."""
+        found = binaries.find(self.project, self._major())
+        return placement.reachable_binaries(found, self.account, self.home)
+
+    def is_initialised(self) -> bool:
+        """Tell whether the data folder is there; it never is there half made."""
+        return os.access(self.data, os.F_OK)
+
+    def is_running(self) -> bool:
+        """Tell whether our server is alive (it may still be starting)."""
+        return self.server_pid() is not None
+
+    def server_pid(self) -> int | None:
+        """Return the server's process id, or None when it is down."""
+        server = postmaster.find(self.data)
+        return server.pid if server else None
+
+    def initialise(self) -> None:
+        """Make the data folder, once.
+
+        It is made beside its place and renamed, so that what an interrupted initdb leaves is never
+        taken for a database.
+        """
+        placement.settle(self.project, self.account)
+        if self.is_initialised():
+            return
+        password = secrets.ensure(self.project.secrets, "postgres_password")
+        beside = self.data.with_name("data.partial")
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(mode=0o700)
+        self.account.own(beside)
+        self._initdb(beside, password)
+        settings.include(beside)
+        beside.rename(self.data)
+        recorded = None if self.binaries.is_bundled else str(self.binaries.folder)
+        record.update(self.project, binaries=recorded)
+
+    def settle_port(self) -> bool:
+        """Keep the recorded port, or pick another when somebody else has taken it.
+
+        Returns
+        -------
+        bool
+            Whether it changed, so that the URLs of this clone have to be written anew.
+        """
+        port = self.port
+        has_changed = port is None or not ports.is_free(port)
+        if has_changed:
+            port = ports.pick()
+            record.update(self.project, port=port)
+        assert port is not None
+        settings.write(self.data, port, self.account)
+        return has_changed
+
+    def command(self) -> list[str]:
+        """Return the server's command line."""
+        return [str(self.binaries.program("postgres")), "-D", str(self.data)]
+
+    def start(self) -> None:
+        """Start a server that outlives this process; return when it answers.
+
+        Raises
+        ------
+        DatabaseError
+            When it does not start; with the last lines of its log.
+        """
+        self.project.logs.mkdir(parents=True, exist_ok=True)
+        pg_ctl = [self.binaries.program("pg_ctl"), "start", "-D", self.data]
+        waiting = ["-w", "-t", str(START_SECONDS), "-s"]
+        with self.log.open("wb") as log:  # a file: the server keeps it open
+            done = self.account.run([*pg_ctl, *waiting], output=log, seconds=START_SECONDS + 30)
+        if done.returncode != 0:
+            raise DatabaseError(
+                f"PostgreSQL did not start. The end of {self.log}:\n{_end_of(self.log)}"
+            )
+
+    def stop(self) -> None:
+        """Shut the server down cleanly; at once, and then by force, if that takes too long."""
+        server = postmaster.find(self.data)
+        if server is None:
+            return
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):  # fast, immediate, by force
+            if _has_ended_after(server, number):
+                return
+        raise DatabaseError(f"PostgreSQL (process {server.pid}) cannot be stopped.")
+
+    def _initdb(self, data: Path, password: str) -> None:
+        with self._password_file(password) as password_file, tempfile.TemporaryFile() as output:
+            done = self.account.run(
+                [
+                    self.binaries.program("initdb"),
+                    f"--pgdata={data}",
+                    f"--pwfile={password_file}",
+                    f"--username={SUPERUSER}",
+                    "--auth-local=scram-sha-256",
+                    "--auth-host=scram-sha-256",
+                    "--encoding=UTF8",
+                    "--data-checksums",
+                    *_locale(self.binaries.major),
+                ],
+                output=output,
+                seconds=INITDB_SECONDS,
+            )
+            output.seek(0)
+            text = output.read().decode(errors="replace").strip()
+        if done.returncode != 0:
+            raise DatabaseError(f"PostgreSQL's initdb failed in {data}:\n{text}")
+
+    @contextmanager
+    def _password_file(self, password: str) -> Iterator[Path]:
+        descriptor, name = tempfile.mkstemp(dir=self.home)  # 0600
+        path = Path(name)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(password)
+            self.account.own(path)
+            yield path
+        finally:
+            path.unlink()
+
+    def _major(self) -> int | None:
+        try:
+            return int((self.data / "PG_VERSION").read_text())
+        except FileNotFoundError:
+            return None
+
+
+def _locale(major: int) -> tuple[str, ...]:
+    """Sort by code point, the same on every system, so that no upgrade of it spoils an index."""
+    if major >= FIRST_BUILTIN_LOCALE_MAJOR:
+        return ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+    return ("--locale=C",)
+
+
+def _has_ended_after(server: psutil.Process, number: signal.Signals) -> bool:
+    deadline = time.monotonic() + FAST_STOP_SECONDS
+    try:
+        server.send_signal(number)
+        while server.is_running() and server.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+    except psutil.NoSuchProcess:
+        pass
+    return True
+
+
+def _end_of(log: Path, lines: int = 15) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,122 @@
+"""The server process of a data folder: is it alive, and what did a dead one leave behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+PID_FILE = "postmaster.pid"
+BACKEND_EXIT_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class PidFile:
+    """What a server notes about itself in `postmaster.pid`."""
+
+    pid: int
+    port: int | None
+    is_ready: bool
+
+
+def read_pid_file(data: Path) -> PidFile | None:
+    """Return the pid file's content, or None when it is missing or unfinished."""
+    try:
+        lines = (data / PID_FILE).read_text().splitlines()
+        return PidFile(
+            pid=int(lines[0]),
+            port=int(lines[3]) if len(lines) > 3 and lines[3].strip() else None,
+            is_ready=len(lines) > 7 and lines[7].strip() == "ready",
+        )
+    except (FileNotFoundError, PermissionError, IndexError, ValueError):
+        return None
+
+
+def find(data: Path) -> psutil.Process | None:
+    """Return the living server of this data folder, or None.
+
+    The number in the pid file alone proves nothing: after a crash it may belong to any program.
+    """
+    noted = read_pid_file(data)
+    if noted is None or noted.pid <= 0:
+        return None
+    try:
+        process = psutil.Process(noted.pid)
+        with process.oneshot():
+            is_ours = _is_living_postgres(process) and _runs_on(process, data)
+    except psutil.NoSuchProcess:
+        return None
+    return process if is_ours else None
+
+
+def clear_remains(
+    data: Path,
+    *,
+    patience_seconds: float = BACKEND_EXIT_SECONDS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Clear away what a killed server left: its last children, then its pid file.
+
+    PostgreSQL itself refuses to start while another program of the same user has the noted pid,
+    or while a dead child is not reaped. The file is its guard against two servers on one data
+    folder, so it is removed only when no process of the old one is left.
+    """
+    if not (data / PID_FILE).exists() or find(data) is not None:
+        return
+    deadline = time.monotonic() + patience_seconds
+    while (survivors := _survivors(data)) and time.monotonic() < deadline:
+        sleep(0.2)
+    for process in survivors:
+        _kill(process)
+    if not _survivors(data):
+        (data / PID_FILE).unlink(missing_ok=True)
+
+
+def _survivors(data: Path) -> list[psutil.Process]:
+    """Return living processes of a dead server: its children stand in its data folder."""
+    return [
+        process
+        for process in psutil.process_iter(["name"])
+        if process.info["name"] == "postgres" and _is_survivor(process, data)
+    ]
+
+
+def _is_survivor(process: psutil.Process, data: Path) -> bool:
+    try:
+        return _is_living_postgres(process) and _stands_in(process, data)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _is_living_postgres(process: psutil.Process) -> bool:
+    return process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+
+
+def _runs_on(process: psutil.Process, data: Path) -> bool:
+    return _stands_in(process, data) or _is_named_in(process, data)
+
+
+def _stands_in(process: psutil.Process, data: Path) -> bool:
+    try:
+        return Path(process.cwd()).samefile(data)
+    except (psutil.AccessDenied, OSError):
+        return False  # in a container root may not look at other users' processes
+
+
+def _is_named_in(process: psutil.Process, data: Path) -> bool:
+    try:
+        words = process.cmdline()
+        return "-D" in words and Path(words[words.index("-D") + 1]).samefile(data)
+    except (psutil.AccessDenied, psutil.ZombieProcess, OSError, IndexError):
+        return False
+
+
+def _kill(process: psutil.Process) -> None:
+    try:
+        process.kill()
+        process.wait(5)
+    except (psutil.NoSuchProcess, psutil.TimeoutExpired):
+        pass
