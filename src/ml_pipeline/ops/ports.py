@@ -35,7 +35,7 @@ def holder(port: int) -> psutil.Process | None:
     """
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port:
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
                 return psutil.Process(connection.pid) if connection.pid else None
     except psutil.Error:
         return None
@@ -49,4 +49,4 @@ def _explain(error: OSError, host: str, port: int) -> str:
         return f"Port {port} is taken by {who}. End it, or choose another: --port {port + 1}"
     if error.errno == errno.EACCES:
         return f"Port {port} needs root. Choose one from 1024 on: --port 8080"
-    return f"Cannot listen on {host}:{port}: {error.strerror}. Choose an address of this machine: --host"
+    return f"Cannot listen on {host}:{port}: {error.strerror}. Choose one of this machine: --host"

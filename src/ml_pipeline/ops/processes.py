@@ -1,11 +1,10 @@
-"""The processes of one stack: which are ours, which are dead or lost, and how to end them."""
+"""The processes of one stack: which are ours, and how to end them."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 import psutil
 
@@ -14,16 +13,6 @@ from ml_pipeline.ops.stack_record import StackRecord
 MARKER = "ML_PIPELINE_STACK"
 CLOCK_SLACK_SECONDS = 2.0
 Pause = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class Lost:
-    """A process of ours that nobody waits for (zombie) or that nobody owns (orphan)."""
-
-    pid: int
-    created_at: float
-    name: str
-    parent_pid: int
 
 
 def ours(record: StackRecord) -> list[psutil.Process]:
@@ -48,36 +37,6 @@ def ours(record: StackRecord) -> list[psutil.Process]:
     return list(found.values())
 
 
-def zombies(processes: Iterable[psutil.Process]) -> list[Lost]:
-    """Return those that have ended and that their parent has not waited for."""
-    return list(_select(processes, lambda process: process.status() == psutil.STATUS_ZOMBIE))
-
-
-def orphans(
-    processes: Iterable[psutil.Process], adopters: set[int], components: set[int]
-) -> list[Lost]:
-    """Return the live ones that no living component owns.
-
-    Parameters
-    ----------
-    processes
-        The processes of this stack.
-    adopters
-        The pids of the keeper and supervisord: what hangs directly below them without being a
-        component has lost its owner.
-    components
-        The pids of the components, which own all that descends from them.
-    """
-    owned = adopters | components
-    for pid in components:
-        owned |= {child.pid for child in _descendants(pid)}
-
-    def is_lost(process: psutil.Process) -> bool:
-        return process.pid not in owned and process.status() != psutil.STATUS_ZOMBIE
-
-    return list(_select(processes, is_lost))
-
-
 def end(processes: Iterable[psutil.Process], grace_seconds: float, pause: Pause) -> None:
     """End processes: TERM, then KILL after `grace_seconds`; zombies are left to whoever waits."""
     alive = [process for process in processes if _is_alive(process)]
@@ -94,10 +53,11 @@ def tree_memory_bytes(pid: int) -> int:
         root = psutil.Process(pid)
     except psutil.NoSuchProcess:
         return 0
-    return sum(_rss_bytes(process) for process in [root, *_descendants(pid)])
+    return sum(_rss_bytes(process) for process in [root, *descendants(pid)])
 
 
-def _descendants(pid: int) -> list[psutil.Process]:
+def descendants(pid: int) -> list[psutil.Process]:
+    """Return the processes below `pid`, none when it is gone."""
     try:
         return psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -113,17 +73,6 @@ def _bears_our_sign(process: psutil.Process, record: StackRecord) -> bool:
         return process.environ().get(MARKER) == record.marker
     except (OSError, psutil.Error):
         return False
-
-
-def _select(
-    processes: Iterable[psutil.Process], accepts: Callable[[psutil.Process], bool]
-) -> Iterator[Lost]:
-    for process in processes:
-        try:
-            if accepts(process):
-                yield Lost(process.pid, process.create_time(), process.name(), process.ppid())
-        except psutil.NoSuchProcess:
-            continue
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 import psutil
@@ -15,6 +16,7 @@ import psutil
 from ml_pipeline.errors import StackError
 from ml_pipeline.ops import keeper, postgres, processes, stack_record
 from ml_pipeline.ops.health import Health
+from ml_pipeline.ops.inspection import Trouble, find_lost
 from ml_pipeline.ops.log_tail import last_lines
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.stack_record import StackRecord
@@ -158,27 +160,28 @@ def restart(project: Project, component: str | None, report: Report) -> None:
     start_and_wait(supervisor, health, [component], time.sleep, report)
 
 
+def kill_component(project: Project, component: str) -> None:
+    """Kill a component that does not answer; supervisord starts it again.
+
+    Raises
+    ------
+    StackError
+        When supervisord does not answer or the component is not running.
+    """
+    Supervisor(stack_record.socket_file(project)).signal(component, "KILL")
+
+
 def describe(project: Project) -> dict[str, Any]:
     """Return the document of `status --json`."""
     record = running(project)
-    zombies, orphans = lost(project)
+    troubles = Counter(finding.trouble for finding in find_lost(project))
     return {
         "running": record is not None,
         "url": record.url if record else "",
         "components": _components(project, record) if record else {},
-        "zombies": len(zombies),
-        "orphans": len(orphans),
+        "zombies": troubles[Trouble.ZOMBIE],
+        "orphans": troubles[Trouble.ORPHAN],
     }
-
-
-def lost(project: Project) -> tuple[list[processes.Lost], list[processes.Lost]]:
-    """Return the zombies and the orphans of this clone's stack."""
-    record = stack_record.read(project)
-    if record is None:
-        return [], []
-    everything = processes.ours(record)
-    adopters, components = _owners(project, record)
-    return processes.zombies(everything), processes.orphans(everything, adopters, components)
 
 
 def _restartable(project: Project, supervisor: Supervisor) -> list[str]:
@@ -201,15 +204,6 @@ def _components(project: Project, record: StackRecord) -> dict[str, dict[str, An
         for name, program in programs.items()
         if name != DATABASE or postgres.is_embedded(project)
     }
-
-
-def _owners(project: Project, record: StackRecord) -> tuple[set[int], set[int]]:
-    """Return the pids of the adopters and of the components, as far as they live."""
-    if record.keeper() is None:
-        return set(), set()
-    supervisor = Supervisor(stack_record.socket_file(project))
-    pids = {program.pid for program in supervisor.programs().values() if program.pid}
-    return {record.keeper_pid, supervisor.pid()}, pids
 
 
 def _still_there(record: StackRecord) -> list[int]:

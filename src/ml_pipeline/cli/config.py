@@ -1,0 +1,48 @@
+"""`ml-pipeline config`: checking problem configurations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ml_pipeline.config import ProblemConfig
+
+app = typer.Typer(help="Check problem configurations.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `check` a command of its own while it is the only one."""
+
+
+@app.command()
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="A problem's YAML file; by default all in config/.")
+    ] = None,
+) -> None:
+    """Check a configuration, its model's parameters and the data that it names."""
+    from ml_pipeline.config import load
+    from ml_pipeline.ops.project import Project
+
+    files = [file] if file else sorted((Project.here().root / "config").glob("*.yaml"))
+    for one in files:
+        print(f"{one}: {_findings(load(one))}")
+
+
+def _findings(problem: ProblemConfig) -> str:
+    from ml_pipeline import pipeline
+    from ml_pipeline.ml.training import check_parameters
+    from ml_pipeline.ml.validation import feature_names
+
+    check_parameters(problem)
+    frame = pipeline.validate_data(pipeline.load_data(problem), problem)
+    target = frame[problem.target.column]
+    counts = ", ".join(f"{label} {rows}" for label, rows in target.value_counts().items())
+    return (
+        f"fine. {len(frame)} rows, {len(feature_names(frame, problem))} features, "
+        f"{target.name}: {counts} (positive: {problem.target.positive}), {problem.model.name}"
+    )

@@ -1,0 +1,32 @@
+"""Tables that the commands print."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+
+def metrics_table(document: dict[str, Any]) -> Table:
+    """Return the metrics of a run (`metrics.json`) as a table, each with its protocol."""
+    folds, repeats = (document["cross_validation"][key] for key in ("folds", "repeats"))
+    table = Table(
+        title=f"{document['model']} on {document['dataset']['path']}, "
+        f"positive class {document['positive_class']!r}",
+        title_justify="left",
+    )
+    table.add_column("metric", no_wrap=True)
+    table.add_column("hold-out [95 %]", justify="right", no_wrap=True)
+    table.add_column(f"{repeats}x{folds}-fold mean ± sd [95 %]", justify="right", no_wrap=True)
+    for metric, held_out in document["holdout"].items():
+        folded = document["cross_validation"][metric]
+        table.add_row(
+            metric,
+            f"{held_out['value']:.3f} {_interval(held_out)}",
+            f"{folded['mean']:.3f} ± {folded['sd']:.3f} {_interval(folded)}",
+        )
+    return table
+
+
+def _interval(figures: dict[str, float]) -> str:
+    return f"[{figures['low']:.3f}, {figures['high']:.3f}]"

@@ -1,0 +1,190 @@
+"""One look at the stack: what is dead, lost, stopped, stuck or silent in it, and whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import psutil
+
+from ml_pipeline.ops import postgres, processes, stack_record
+from ml_pipeline.ops.health import Health
+from ml_pipeline.ops.project import Project
+from ml_pipeline.ops.stack_record import StackRecord
+from ml_pipeline.ops.start_order import DATABASE
+from ml_pipeline.ops.supervisor import Program, Supervisor
+
+BUSY_WORKER_TITLE = "airflow worker -- LocalExecutor: "
+IDLE_WORKER_TITLE = f"{BUSY_WORKER_TITLE}<idle>"
+MONITOR = "zombie-monitor"
+
+
+class Trouble(StrEnum):
+    """What can be wrong with a process."""
+
+    ZOMBIE = "zombie"  # ended, and its parent does not wait for it (OS state Z)
+    ORPHAN = "orphan"  # alive, and no living component owns it
+    STOPPED = "stopped"  # state T: it will never go on by itself
+    STUCK = "stuck"  # a worker that supervises a task whose process is gone
+    SILENT = "silent"  # a component that lives but does not answer or has no fresh heartbeat
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One process in trouble.
+
+    Parameters
+    ----------
+    trouble
+        What is wrong with it.
+    pid, created_at
+        Its id and start time (seconds since the epoch): together they name one process for ever.
+    name
+        The executable's name.
+    parent_pid
+        Who would have to wait for it.
+    component
+        The component that owns it or its parent; empty when none does.
+    """
+
+    trouble: Trouble
+    pid: int
+    created_at: float
+    name: str
+    parent_pid: int
+    component: str = ""
+
+    def process(self) -> psutil.Process | None:
+        """Return the process, or None when it is gone, its number re-used or not."""
+        try:
+            process = psutil.Process(self.pid)
+        except psutil.NoSuchProcess:
+            return None
+        return process if process.create_time() == self.created_at else None
+
+
+def inspect(project: Project) -> list[Finding]:
+    """Look once at the stack of this clone, running or not."""
+    findings = find_lost(project)
+    record = stack_record.read(project)
+    if record is None or record.keeper() is None:
+        return findings
+    programs = Supervisor(stack_record.socket_file(project)).programs()
+    owners = _owners(programs)
+    everything = processes.ours(record)
+    return [
+        *findings,
+        *_stopped(everything, owners),
+        *_stuck(everything, owners),
+        *_silent(project, record, programs),
+    ]
+
+
+def find_lost(project: Project) -> list[Finding]:
+    """Find the zombies and orphans of this clone, also those that a dead stack has left."""
+    record = stack_record.read(project)
+    if record is None:
+        return []
+    adopters, owners = set[int](), dict[int, str]()
+    if record.keeper() is not None:
+        supervisor = Supervisor(stack_record.socket_file(project))
+        adopters = {record.keeper_pid, supervisor.pid()}
+        owners = _owners(supervisor.programs())
+    everything = processes.ours(record)
+    return [*_zombies(everything, owners), *_orphans(everything, adopters, owners)]
+
+
+def _owners(programs: dict[str, Program]) -> dict[int, str]:
+    """Return the component of every process that a living component owns, by pid."""
+    owners: dict[int, str] = {}
+    for program in programs.values():
+        if program.pid:
+            below = processes.descendants(program.pid)
+            owners |= dict.fromkeys([program.pid, *(p.pid for p in below)], program.name)
+    return owners
+
+
+def _zombies(everything: list[psutil.Process], owners: dict[int, str]) -> Iterator[Finding]:
+    for process in everything:
+        if finding := _finding(process, Trouble.ZOMBIE, psutil.STATUS_ZOMBIE):
+            yield replace(finding, component=owners.get(finding.parent_pid, ""))
+
+
+def _orphans(
+    everything: list[psutil.Process], adopters: set[int], owners: dict[int, str]
+) -> Iterator[Finding]:
+    for process in everything:
+        if process.pid in adopters or process.pid in owners:
+            continue
+        finding = _finding(process, Trouble.ORPHAN)
+        if finding and not _finding(process, Trouble.ZOMBIE, psutil.STATUS_ZOMBIE):
+            yield finding
+
+
+def _stopped(everything: list[psutil.Process], owners: dict[int, str]) -> Iterator[Finding]:
+    for process in everything:
+        if process.pid in owners:
+            finding = _finding(process, Trouble.STOPPED, psutil.STATUS_STOPPED)
+            if finding:
+                yield replace(finding, component=owners[process.pid])
+
+
+def _stuck(everything: list[psutil.Process], owners: dict[int, str]) -> Iterator[Finding]:
+    """Find workers that are busy with a task but have no child (Linux: macOS sets no titles)."""
+    for process in everything:
+        if process.pid in owners and _is_busy_without_task(process):
+            finding = _finding(process, Trouble.STUCK)
+            if finding:
+                yield replace(finding, component=owners[process.pid])
+
+
+def _silent(
+    project: Project, record: StackRecord, programs: dict[str, Program]
+) -> Iterator[Finding]:
+    """Find components without a sign of life, if what they depend on gives one.
+
+    While the database is away, nobody can write a heartbeat, and while the web server is away,
+    nobody can be asked for one: only the cause is in trouble then.
+    """
+    is_healthy = Health(project, record).check()
+    running = {name: each for name, each in programs.items() if each.state == "running"}
+    for cause in (DATABASE, "api-server"):
+        if cause == DATABASE and not postgres.is_embedded(project):
+            if not postgres.is_ready(project):
+                return
+            continue
+        if cause not in running:
+            return
+        if not is_healthy(running[cause]):
+            yield from _as_silent([running[cause]])
+            return
+    others = [each for name, each in running.items() if name not in {DATABASE, "api-server"}]
+    yield from _as_silent([each for each in others if not is_healthy(each)])
+
+
+def _as_silent(programs: list[Program]) -> Iterator[Finding]:
+    for program in programs:
+        finding = _finding(psutil.Process(program.pid), Trouble.SILENT) if program.pid else None
+        if finding:
+            yield replace(finding, component=program.name)
+
+
+def _finding(
+    process: psutil.Process, trouble: Trouble, status: str | None = None
+) -> Finding | None:
+    try:
+        if status is not None and process.status() != status:
+            return None
+        return Finding(trouble, process.pid, process.create_time(), process.name(), process.ppid())
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _is_busy_without_task(process: psutil.Process) -> bool:
+    try:
+        title = " ".join(process.cmdline())
+        is_busy = title.startswith(BUSY_WORKER_TITLE) and not title.startswith(IDLE_WORKER_TITLE)
+        return is_busy and not process.children()
+    except psutil.Error:
+        return False

@@ -1,0 +1,159 @@
+"""The zombie monitor: the one owner of hang, orphan and zombie handling.
+
+It looks, remembers since when each trouble lasts, and climbs a ladder, one rung at a time: wait out
+a grace age, tell the parent, restart the component, end the process. supervisord does the
+restarting. Every step is logged with pid, start time and reason.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psutil
+
+from ml_pipeline.errors import StackError
+from ml_pipeline.ops import linux
+from ml_pipeline.ops.inspection import MONITOR, Finding, Trouble
+
+log = logging.getLogger("zombie-monitor")
+
+GRACE_SECONDS = {
+    Trouble.ZOMBIE: 10.0,
+    Trouble.ORPHAN: 10.0,
+    Trouble.STOPPED: 15.0,
+    Trouble.STUCK: 60.0,  # between the end of a task and the worker's report of it
+    Trouble.SILENT: 45.0,  # on top of Airflow's own 30 s until a heartbeat counts as stale
+}
+RUNG_SECONDS = 10.0
+Rung = Callable[[Finding], None]
+
+
+def reaping_capability(platform: str, has_stack: bool) -> str:
+    """Say whether zombies of orphans can be reaped here and, where not, what happens then."""
+    if not linux.can_adopt_orphans(platform):
+        return (
+            "This system has no child subreaper: launchd reaps what is orphaned, and a component "
+            "that does not wait for its children is restarted."
+        )
+    if not has_stack:
+        return (
+            "No stack is running here: nothing to adopt. What a dead stack left is shown, and "
+            "ended with --heal."
+        )
+    return "The keeper adopts and reaps what components leave behind."
+
+
+@dataclass
+class Monitor:
+    """Remembers troubles between looks, and heals them.
+
+    Parameters
+    ----------
+    inspect
+        Takes one look at the stack.
+    kill_component
+        Kills a component by its name, for supervisord to start it again.
+    now
+        The clock, in seconds.
+    interval_seconds
+        The time between two looks.
+    """
+
+    inspect: Callable[[], list[Finding]]
+    kill_component: Callable[[str], None]
+    now: Callable[[], float] = time.monotonic
+    interval_seconds: float = 5.0
+    _since: dict[Finding, float] = field(default_factory=dict)
+    _rungs: dict[Finding, int] = field(default_factory=dict)
+    _looked_at: float | None = None
+
+    def look(self) -> list[tuple[Finding, float]]:
+        """Take a look; return each finding and how long it has been known, in seconds."""
+        now = self.now()
+        self._forgive_a_pause(now)
+        findings = self.inspect()
+        self._since = {finding: self._since.get(finding, now) for finding in findings}
+        self._rungs = {finding: self._rungs.get(finding, 0) for finding in findings}
+        self._looked_at = self.now()
+        return [(finding, now - since) for finding, since in self._since.items()]
+
+    def heal(self) -> None:
+        """Take the next step against each trouble that has outlasted its grace."""
+        for finding, age in list(self.look()):
+            rung = self._rungs[finding]
+            due = GRACE_SECONDS[finding.trouble] + rung * RUNG_SECONDS
+            ladder = self._ladder(finding)
+            if age >= due and finding.process() is not None:
+                self._rungs[finding] = rung + 1
+                ladder[min(rung, len(ladder) - 1)](finding)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the last look found nothing."""
+        return self._looked_at is not None and not self._since
+
+    def _ladder(self, finding: Finding) -> list[Rung]:
+        if finding.component == MONITOR and finding.pid == os.getpid():
+            return [lambda finding: None]
+        if finding.trouble is Trouble.ZOMBIE:
+            # Without a component the parent is an adopter, which waits, or an orphan: ended.
+            return [_tell_parent, self._restart_owner if finding.component else _tell_parent]
+        if finding.trouble is Trouble.SILENT:
+            return [self._restart_owner]
+        return [_end, _kill] if finding.trouble is Trouble.ORPHAN else [_kill]
+
+    def _restart_owner(self, finding: Finding) -> None:
+        _log_step(f"restarting {finding.component}", finding)
+        try:
+            self.kill_component(finding.component)
+        except StackError as error:
+            log.warning("%s", error)
+
+    def _forgive_a_pause(self, now: float) -> None:
+        """Start all ages anew after the machine slept: nobody could do anything meanwhile."""
+        if self._looked_at is not None and now - self._looked_at > 3 * self.interval_seconds + 10:
+            log.info("the machine paused for %.0f s; all ages start anew", now - self._looked_at)
+            self._since.clear()
+            self._rungs.clear()
+
+
+def _tell_parent(finding: Finding) -> None:
+    _log_step(f"sending SIGCHLD to its parent {finding.parent_pid}", finding)
+    _send(finding.parent_pid, signal.SIGCHLD)
+
+
+def _end(finding: Finding) -> None:
+    _log_step("ending it", finding)
+    if process := finding.process():
+        process.terminate()
+
+
+def _kill(finding: Finding) -> None:
+    _log_step("killing it", finding)
+    if process := finding.process():
+        process.kill()
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        psutil.Process(pid).send_signal(number)
+    except psutil.Error as error:
+        log.warning("cannot signal %d: %s", pid, error)
+
+
+def _log_step(step: str, finding: Finding) -> None:
+    log.warning(
+        "%s: pid %d (%s, started %.2f, parent %d%s); %s",
+        finding.trouble,
+        finding.pid,
+        finding.name,
+        finding.created_at,
+        finding.parent_pid,
+        f", of {finding.component}" if finding.component else "",
+        step,
+    )
