@@ -1,0 +1,1 @@
+"""The science: plain functions on DataFrames, usable from a notebook; never Airflow."""

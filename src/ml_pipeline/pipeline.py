@@ -1,0 +1,244 @@
+"""The six steps of a training run as plain functions, and all of them in one process."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml_pipeline.ml import dataset, evaluation, preprocessing, training, validation
+from ml_pipeline.registry import model_files
+from ml_pipeline.storage import CLONE, Run, locate, results_root
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ml_pipeline.config import ProblemConfig
+
+Step = Callable[[str], AbstractContextManager[None]]
+
+
+def _silently(step: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def load_data(config: ProblemConfig) -> pd.DataFrame:
+    """Read the data file; see `dataset.read_table`."""
+    return dataset.read_table(config)
+
+
+def validate_data(frame: pd.DataFrame, config: ProblemConfig) -> pd.DataFrame:
+    """Return the rows fit for learning, or raise DataError; see `validation.validate`."""
+    return validation.validate(frame, config)
+
+
+def preprocess_data(frame: pd.DataFrame, config: ProblemConfig) -> dict[str, pd.DataFrame]:
+    """Clean and split; fits nothing.
+
+    Returns
+    -------
+    dict
+        `train` and `test`
+    """
+    return preprocessing.split(preprocessing.clean(frame), config)
+
+
+def train_model(train: pd.DataFrame, config: ProblemConfig, run: Run) -> dict[str, Any]:
+    """Fit the model on the training rows and stage its files in the run's folder.
+
+    Returns
+    -------
+    dict
+        The model's reference: `uri` (relative to the results root), `sha256`, `model` (name),
+        `params` (what the run used).
+    """
+    model = training.fit_pipeline(train, config)
+    run.begin()
+    checksum = model_files.write_model(model, run.staging)
+    return {
+        "uri": f"{run.name}/{model_files.MODEL_SKOPS}",
+        "sha256": checksum,
+        "model": config.model.name,
+        "params": _params(config),
+    }
+
+
+def evaluate_model(
+    train: pd.DataFrame, test: pd.DataFrame, reference: dict[str, Any], config: ProblemConfig
+) -> dict[str, Any]:
+    """Judge the referenced model on the hold-out, and its recipe by cross-validation.
+
+    Returns
+    -------
+    dict
+        `holdout`, `cross_validation`, `dataset` (as in `metrics.json`) and `predictions`
+        (DataFrame, one row per hold-out row; see `evaluation.predict`).
+    """
+    import pandas as pd
+
+    predictions = evaluation.predict(_referenced_model(reference, config), test, config)
+    rows = pd.concat([train, test]).sort_index()
+    return {
+        "holdout": evaluation.holdout(predictions, config),
+        "cross_validation": evaluation.cross_validation(rows, config),
+        "dataset": _dataset(rows, train.attrs, config),
+        "predictions": predictions,
+    }
+
+
+def save_results(
+    evaluation: dict[str, Any], reference: dict[str, Any], config: ProblemConfig, run: Run
+) -> dict[str, Any]:
+    """Write the run's files and publish its folder, whole, as the latest.
+
+    Returns
+    -------
+    dict
+        `run`, `folder`, `metrics_path` (relative to the results root), `metrics` (the document),
+        `model_uri`, `model_sha256`, `params`.
+    """
+    document = _metrics_document(evaluation, config, run)
+    _stage_model_again(reference, run)
+    _write_text(run, "metrics.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
+    _write_text(run, "metrics.csv", _metrics_csv(document))
+    _write_text(run, "predictions.csv", evaluation["predictions"].to_csv(index=False))
+    model_files.write_manifest(
+        run.staging, run_id=run.run_id, dag_id=run.dag_id, params=reference["params"]
+    )
+    run.publish()
+    return {
+        "run": run.name,
+        "folder": str(run.folder),
+        "metrics_path": f"{run.name}/metrics.json",
+        "metrics": document,
+        "model_uri": reference["uri"],
+        "model_sha256": reference["sha256"],
+        "params": reference["params"],
+    }
+
+
+def run_pipeline(config: ProblemConfig, run_id: str, step: Step = _silently) -> dict[str, Any]:
+    """Run all six steps in this process and return the metrics document.
+
+    Parameters
+    ----------
+    config
+        The problem.
+    run_id
+        Names the run's folder.
+    step
+        Gives, for a step's name, the context that the step runs in, such as one that reports it.
+
+    Raises
+    ------
+    DataError, ConfigError
+        Nothing is left in the results folder then.
+    """
+    run = Run(results_root(config), run_id)
+    try:
+        return _run_steps(config, run, step)
+    finally:
+        run.discard()
+
+
+def _run_steps(config: ProblemConfig, run: Run, step: Step) -> dict[str, Any]:
+    with step("load_data"):
+        frame = load_data(config)
+    with step("validate_data"):
+        frame = validate_data(frame, config)
+    with step("preprocess_data"):
+        parts = preprocess_data(frame, config)
+    with step("train_model"):
+        reference = train_model(parts["train"], config, run)
+    with step("evaluate_model"):
+        judged = evaluate_model(parts["train"], parts["test"], reference, config)
+    with step("save_results"):
+        document: dict[str, Any] = save_results(judged, reference, config, run)["metrics"]
+    return document
+
+
+def _params(config: ProblemConfig) -> dict[str, Any]:
+    return {
+        "random_state": config.split.random_state,
+        "test_size": config.split.test_size,
+        "model": config.model.name,
+        "model_parameters": config.model.parameters,
+    }
+
+
+def _referenced_model(reference: dict[str, Any], config: ProblemConfig) -> Any:
+    """Load what training staged; a cleared task may find it published already."""
+    root = results_root(config)
+    places = locate(root, reference["uri"]) or [root / reference["uri"]]
+    for place in places[:-1]:
+        if model_files.sha256(place.read_bytes()) == reference["sha256"]:
+            return model_files.load_model(place, reference["sha256"])
+    return model_files.load_model(places[-1], reference["sha256"])
+
+
+def _dataset(
+    rows: pd.DataFrame, attrs: dict[Any, Any], config: ProblemConfig
+) -> dict[str, str | int]:
+    checksum = attrs.get("sha256") or dataset.file_sha256(config)
+    return {
+        "path": _portable(config.data_location),
+        "sha256": checksum,
+        "rows": len(rows),
+        "features": len(validation.feature_names(rows, config)),
+    }
+
+
+def _portable(location: str) -> str:
+    """Write a path inside the clone as seen from its folder, which may be moved."""
+    path = Path(location)
+    return path.relative_to(CLONE).as_posix() if path.is_relative_to(CLONE) else location
+
+
+def _metrics_document(
+    evaluation: dict[str, Any], config: ProblemConfig, run: Run
+) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "dag_id": run.dag_id,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dataset": evaluation["dataset"],
+        "target": config.target.column,
+        "positive_class": config.target.positive,
+        "model": config.model.name,
+        "random_state": config.split.random_state,
+        "holdout": evaluation["holdout"],
+        "cross_validation": evaluation["cross_validation"],
+        "versions": model_files.versions(),
+    }
+
+
+def _metrics_csv(document: dict[str, Any]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["protocol", "metric", "value", "sd", "low", "high"])
+    for metric, one in document["holdout"].items():
+        writer.writerow(["holdout", metric, one["value"], "", one["low"], one["high"]])
+    for metric, one in document["cross_validation"].items():
+        if isinstance(one, dict):
+            figures = [one["mean"], one["sd"], one["low"], one["high"]]
+            writer.writerow(["cross_validation", metric, *figures])
+    return text.getvalue()
+
+
+def _write_text(run: Run, name: str, text: str) -> None:
+    (run.staging / name).write_text(text, encoding="utf-8")
+
+
+def _stage_model_again(reference: dict[str, Any], run: Run) -> None:
+    """Bring the published model back when only this step was cleared; refuse any other model."""
+    run.staging.mkdir(parents=True, exist_ok=True)
+    for name in (model_files.MODEL_SKOPS, model_files.MODEL_JOBLIB):
+        staged, published = run.staging / name, run.folder / name
+        if not staged.exists() and published.exists():
+            staged.write_bytes(published.read_bytes())
+    model_files.read_recorded(run.staging / model_files.MODEL_SKOPS, reference["sha256"])
