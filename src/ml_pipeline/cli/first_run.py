@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ml_pipeline.cli.tables import metrics_table
 from ml_pipeline.ops import secrets
 from ml_pipeline.ops.airflow_api import AirflowApi, TaskState
 
@@ -34,11 +32,13 @@ def run_once(project: Project, record: StackRecord, progress: Progress) -> bool:
             if task:
                 _show(task, api, run_id, progress)
     if api.run_state(DAG_ID, run_id) != "success":
-        progress.failed(
-            f"The run {run_id} failed. Its logs are in the UI: {record.url}/dags/{DAG_ID}"
-        )
+        where = f"{record.url}/dags/{DAG_ID}/runs/{run_id}"
+        progress.failed(f"The run failed. Its logs are in the UI: {where}")
         return False
-    _show_metrics(api.xcom(DAG_ID, run_id, LAST_TASK), project, progress)
+    summary = api.xcom(DAG_ID, run_id, LAST_TASK)
+    progress.say()
+    progress.console.print(metrics_table(summary["metrics"]))
+    progress.say(f"Results:        {summary['folder']}")
     return True
 
 
@@ -52,11 +52,3 @@ def _show(task: TaskState, api: AirflowApi, run_id: str, progress: Progress) -> 
         progress.failed(f"{task.task_id} {remark}", task.seconds)
         for message in api.errors_in_log(DAG_ID, run_id, task.task_id, task.try_number):
             progress.say(f"    {message}", style="red")
-
-
-def _show_metrics(summary: dict[str, Any], project: Project, progress: Progress) -> None:
-    from ml_pipeline.storage import results_root
-
-    folder = results_root() / summary["run"]
-    progress.console.print(metrics_table(json.loads((folder / "metrics.json").read_text())))
-    progress.say(f"Results:        {folder}")

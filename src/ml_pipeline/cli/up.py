@@ -48,7 +48,7 @@ def up(
         return
     with stack_record.lock(project) as lock:
         launched = _launch(project, progress, host, port, lock)
-        is_fine = _start(launched, progress, no_run=no_run, stays=not detach)
+        is_fine = _start(launched, progress, no_run)
         if detach:
             launched.detach()
             raise typer.Exit(0 if is_fine else 1)
@@ -63,40 +63,49 @@ def prepare() -> None:
     from ml_pipeline.ops.stack_record import StackRecord
 
     project, progress = Project.here(), Progress()
+    record = StackRecord(os.getpid(), time.time(), "prepare", DEFAULT_HOST, DEFAULT_PORT)
     with stack_record.lock(project):
-        _prepare_postgres(project, progress)
-        is_embedded = postgres.is_embedded(project)
-        if is_embedded:
+        if postgres.is_embedded(project):
+            _prepare_cluster(project, progress)
             postgres.start(project)
         try:
-            record = StackRecord(os.getpid(), time.time(), "prepare", DEFAULT_HOST, DEFAULT_PORT)
-            _set_up_databases(project, record, progress)
+            _provision(project, progress)
+            _set_up_airflow(project, record, progress)
         finally:
-            if is_embedded:
-                postgres.stop(project)
+            postgres.stop(project)
     progress.say("Ready. Start it with: ./start_airflow.sh")
 
 
 def _launch(project: Project, progress: Progress, host: str, port: int, lock: int) -> LaunchedStack:
-    from ml_pipeline.ops import linux, ports, stack
+    from ml_pipeline.ops import linux, ports, postgres, stack
 
     stack.clear_leftovers(project)
     ports.require_free(host, port)
-    _prepare_postgres(project, progress)
+    if postgres.is_embedded(project):
+        _prepare_cluster(project, progress)
+    else:
+        _provision(project, progress)  # before anything starts: it may refuse
     linux.become_subreaper()  # should the keeper be killed, what it adopted comes to us
     return stack.LaunchedStack(project, host, port, lock)
 
 
-def _prepare_postgres(project: Project, progress: Progress) -> None:
+def _prepare_cluster(project: Project, progress: Progress) -> None:
     from ml_pipeline.ops import postgres
 
-    if not postgres.is_embedded(project):
-        return
-    with progress.step("Preparing PostgreSQL", "PostgreSQL prepared"):
+    if postgres.is_running(project):  # by `db start`: supervisord takes it over
+        postgres.stop(project)
+    with progress.step("Preparing PostgreSQL", "PostgreSQL is prepared"):
         postgres.prepare(project)
 
 
-def _start(launched: LaunchedStack, progress: Progress, no_run: bool, stays: bool) -> bool:
+def _provision(project: Project, progress: Progress) -> None:
+    from ml_pipeline.ops import postgres
+
+    with progress.step("Checking roles and databases", "Roles and databases are there"):
+        postgres.provision(project)
+
+
+def _start(launched: LaunchedStack, progress: Progress, no_run: bool) -> bool:
     """Start the components and run the pipeline; stop everything when that is interrupted."""
     from ml_pipeline.cli.first_run import run_once
     from ml_pipeline.errors import PipelineError
@@ -121,7 +130,8 @@ def _start_components(launched: LaunchedStack, progress: Progress) -> None:
     if postgres.is_embedded(project):
         with progress.step("Starting PostgreSQL", "PostgreSQL answers"):
             start_database(supervisor, health, time.sleep)
-    _set_up_databases(project, launched.record, progress)
+        _provision(project, progress)
+    _set_up_airflow(project, launched.record, progress)
     started_at = time.monotonic()
     with progress.activity(f"Starting {', '.join(clients(supervisor))}"):
         start_clients(
@@ -132,12 +142,10 @@ def _start_components(launched: LaunchedStack, progress: Progress) -> None:
         )
 
 
-def _set_up_databases(project: Project, record: StackRecord, progress: Progress) -> None:
-    from ml_pipeline.ops import airflow_setup, postgres
+def _set_up_airflow(project: Project, record: StackRecord, progress: Progress) -> None:
+    from ml_pipeline.ops import airflow_setup
     from ml_pipeline.ops.stack_environment import stack_environment
 
-    with progress.step("Checking roles and databases", "Roles and databases are there"):
-        postgres.provision(project)
     if airflow_setup.is_current(project):
         return
     with progress.step(

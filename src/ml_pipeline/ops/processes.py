@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable
 
@@ -38,9 +39,9 @@ def ours(record: StackRecord) -> list[psutil.Process]:
 
 
 def end(processes: Iterable[psutil.Process], grace_seconds: float, pause: Pause) -> None:
-    """End processes: TERM, then KILL after `grace_seconds`; zombies are left to whoever waits."""
+    """Ask processes to end, and kill them after `grace_seconds`; who adopts them has to wait."""
     alive = [process for process in processes if _is_alive(process)]
-    _signal(alive, psutil.Process.terminate)
+    _signal(alive, _ask_to_end)
     deadline = time.monotonic() + grace_seconds
     while time.monotonic() < deadline and any(map(_is_alive, alive)):
         pause(0.05)
@@ -73,6 +74,11 @@ def _bears_our_sign(process: psutil.Process, record: StackRecord) -> bool:
         return process.environ().get(MARKER) == record.marker
     except (OSError, psutil.Error):
         return False
+
+
+def _ask_to_end(process: psutil.Process) -> None:
+    # To PostgreSQL, TERM means to wait for its clients for ever; INT is its fast, clean shutdown.
+    process.send_signal(signal.SIGINT if process.name() == "postgres" else signal.SIGTERM)
 
 
 def _is_alive(process: psutil.Process) -> bool:

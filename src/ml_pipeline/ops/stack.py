@@ -19,6 +19,7 @@ from ml_pipeline.ops.health import Health
 from ml_pipeline.ops.inspection import Trouble, find_lost
 from ml_pipeline.ops.log_tail import last_lines
 from ml_pipeline.ops.project import Project
+from ml_pipeline.ops.stack_environment import without_secrets
 from ml_pipeline.ops.stack_record import StackRecord
 from ml_pipeline.ops.start_order import (
     DATABASE,
@@ -54,6 +55,7 @@ class LaunchedStack:
             [sys.executable, "-m", keeper.__name__, *arguments],
             start_new_session=True,  # a Ctrl-C in the terminal is for us, we pass it on in order
             pass_fds=[lifeline, lock],
+            env=without_secrets(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

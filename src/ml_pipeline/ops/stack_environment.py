@@ -31,10 +31,9 @@ def stack_environment(
     platform
         As in `sys.platform`.
     """
-    kept = {name: value for name, value in inherited.items() if name not in SECRET_VARIABLES}
     api = f"http://{record.reachable_host}:{record.port}/execution/"
     return {
-        **kept,
+        **without_secrets(inherited),
         MARKER: record.marker,
         "ML_PIPELINE_SOCKET": str(socket_file(project)),
         "ML_PIPELINE_USER": getpass.getuser(),
@@ -45,6 +44,11 @@ def stack_environment(
         "PYTHONUNBUFFERED": "1",  # a log line is there when it is written, not a buffer later
         **_platform_variables(platform),
     }
+
+
+def without_secrets(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment less what only the set-up may know, which others could read."""
+    return {name: value for name, value in inherited.items() if name not in SECRET_VARIABLES}
 
 
 def _platform_variables(platform: str) -> dict[str, str]:
