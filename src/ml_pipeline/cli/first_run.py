@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ml_pipeline.cli.tables import metrics_table
 from ml_pipeline.ops import secrets
 from ml_pipeline.ops.airflow_api import AirflowApi, TaskState
 
