@@ -54,15 +54,17 @@ def train_model(train: pd.DataFrame, config: ProblemConfig, run: Run) -> dict[st
     Returns
     -------
     dict
-        The model's reference: `uri` (relative to the results root), `sha256`, `model` (name),
-        `params` (what the run used).
+        The model's reference: `uri` (relative to the results root), `sha256`, `joblib_sha256`,
+        `model` (name), `params` (what the run used).
     """
     model = training.fit_pipeline(train, config)
-    run.begin()
-    checksum = model_files.write_model(model, run.staging)
+    with run.writing():
+        run.begin()
+        checksums = model_files.write_model(model, run.staging)
     return {
         "uri": f"{run.name}/{model_files.MODEL_SKOPS}",
-        "sha256": checksum,
+        "sha256": checksums[model_files.MODEL_SKOPS],
+        "joblib_sha256": checksums[model_files.MODEL_JOBLIB],
         "model": config.model.name,
         "params": _params(config),
     }
@@ -103,14 +105,18 @@ def save_results(
         `model_uri`, `model_sha256`, `params`.
     """
     document = _metrics_document(evaluation, config, run)
-    _stage_model_again(reference, run)
-    _write_text(run, "metrics.json", json.dumps(document, indent=2, allow_nan=False) + "\n")
-    _write_text(run, "metrics.csv", _metrics_csv(document))
-    _write_text(run, "predictions.csv", evaluation["predictions"].to_csv(index=False))
-    model_files.write_manifest(
-        run.staging, run_id=run.run_id, dag_id=run.dag_id, params=reference["params"]
-    )
-    run.publish()
+    files = {
+        "metrics.json": json.dumps(document, indent=2, allow_nan=False) + "\n",
+        "metrics.csv": _metrics_csv(document),
+        "predictions.csv": evaluation["predictions"].to_csv(index=False, lineterminator="\n"),
+    }
+    with run.writing():
+        _ensure_model_is_staged(reference, run)
+        for name, text in files.items():
+            (run.staging / name).write_text(text, encoding="utf-8")
+        facts = {"run_id": run.run_id, "dag_id": run.dag_id, "params": reference["params"]}
+        model_files.write_manifest(run.staging, **facts)
+        run.publish()
     return {
         "run": run.name,
         "folder": str(run.folder),
@@ -173,8 +179,7 @@ def _params(config: ProblemConfig) -> dict[str, Any]:
 
 def _referenced_model(reference: dict[str, Any], config: ProblemConfig) -> Any:
     """Load what training staged; a cleared task may find it published already."""
-    root = results_root(config)
-    places = locate(root, reference["uri"]) or [root / reference["uri"]]
+    places = locate(results_root(config), reference["uri"])
     for place in places[:-1]:
         if model_files.sha256(place.read_bytes()) == reference["sha256"]:
             return model_files.load_model(place, reference["sha256"])
@@ -230,15 +235,26 @@ def _metrics_csv(document: dict[str, Any]) -> str:
     return text.getvalue()
 
 
-def _write_text(run: Run, name: str, text: str) -> None:
-    (run.staging / name).write_text(text, encoding="utf-8")
+def _ensure_model_is_staged(reference: dict[str, Any], run: Run) -> None:
+    """Bring the published model back when this step is repeated after it was published."""
+    checksums = {
+        model_files.MODEL_SKOPS: reference["sha256"],
+        model_files.MODEL_JOBLIB: reference["joblib_sha256"],
+    }
+    if _is_staged(checksums, run):
+        return
+    contents = {
+        name: model_files.read_recorded(run.folder / name, checksum)
+        for name, checksum in checksums.items()
+    }
+    run.begin()
+    for name, content in contents.items():
+        (run.staging / name).write_bytes(content)
 
 
-def _stage_model_again(reference: dict[str, Any], run: Run) -> None:
-    """Bring the published model back when only this step was cleared; refuse any other model."""
-    run.staging.mkdir(parents=True, exist_ok=True)
-    for name in (model_files.MODEL_SKOPS, model_files.MODEL_JOBLIB):
-        staged, published = run.staging / name, run.folder / name
-        if not staged.exists() and published.exists():
-            staged.write_bytes(published.read_bytes())
-    model_files.read_recorded(run.staging / model_files.MODEL_SKOPS, reference["sha256"])
+def _is_staged(checksums: dict[str, str], run: Run) -> bool:
+    return all(
+        (run.staging / name).exists()
+        and model_files.sha256((run.staging / name).read_bytes()) == checksum
+        for name, checksum in checksums.items()
+    )

@@ -10,6 +10,8 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -34,6 +36,10 @@ DIGEST_LENGTH = 16
 SAFE_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,99}")
 EXCHANGE = {"linux": ("renameat2", 2), "darwin": ("renameatx_np", 2)}
 AT_FDCWD = {"linux": -100, "darwin": -2}
+
+
+class StorageError(PipelineError):
+    """The results root cannot be written, or the place there is taken."""
 
 
 def results_root(config: ProblemConfig | None = None) -> Place:
@@ -106,15 +112,27 @@ class Run:
         """Where the run's files gather before they are published."""
         return self.root / (self.name + STAGING_SUFFIX)
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn a failure of the file system inside the block into a StorageError."""
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(
+                f"cannot write results below {self.root}: {error.strerror or error}. "
+                "Make room there, or name another place in ML_PIPELINE_RESULTS"
+            ) from error
+
     def begin(self) -> None:
         """Make the staging folder, empty also when an earlier attempt left something there.
 
         Raises
         ------
-        PipelineError
+        StorageError
             When the published folder belongs to another DAG's run of the same id.
         """
         self._check_owner()
+        _finish_replacement(self.folder)
         self.discard()
         self.staging.mkdir(parents=True, exist_ok=True)
 
@@ -129,6 +147,7 @@ class Run:
         on object storage the manifest, which readers require, is written last.
         """
         self._check_owner()
+        _finish_replacement(self.folder)
         root = self.root
         if isinstance(root, Path):
             _publish_folder(root / self.staging.name, root / self.name)
@@ -144,17 +163,20 @@ class Run:
         except (FileNotFoundError, ValueError):
             return
         if owner != self.dag_id:
-            raise PipelineError(
+            raise StorageError(
                 f"{self.folder} already holds run {self.run_id!r} of {owner or 'no DAG'}. "
                 "Choose another run id, or give this problem its own `storage.results`"
             )
 
 
 def locate(root: Place, uri: str) -> list[Place]:
-    """Return the existing files that `uri` (`<run>/<file>`) may mean: staged, then published."""
+    """Return the files that `uri` (`<run>/<file>`) may mean: the staged one if any, the published.
+
+    The published one comes last and need not exist.
+    """
     run, file = uri.split("/", 1)
-    places = [root / (run + STAGING_SUFFIX) / file, root / run / file]
-    return [place for place in places if place.exists()]
+    staged = root / (run + STAGING_SUFFIX) / file
+    return [staged, root / run / file] if staged.exists() else [root / run / file]
 
 
 def _remove(folder: Place) -> None:
@@ -199,8 +221,7 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _replace(staging: Path, folder: Path) -> None:
-    earlier = folder.with_name(folder.name + REPLACED_SUFFIX)
-    shutil.rmtree(earlier, ignore_errors=True)
+    earlier = _replaced(folder)
     folder.rename(earlier)
     try:
         staging.rename(folder)
@@ -208,6 +229,20 @@ def _replace(staging: Path, folder: Path) -> None:
         earlier.rename(folder)
         raise
     shutil.rmtree(earlier)
+
+
+def _finish_replacement(folder: Place) -> None:
+    """Clear up after a process that died between the two renames of `_replace`."""
+    if not isinstance(folder, Path):
+        return
+    if folder.exists():
+        shutil.rmtree(_replaced(folder), ignore_errors=True)
+    elif _replaced(folder).exists():
+        _replaced(folder).rename(folder)
+
+
+def _replaced(folder: Path) -> Path:
+    return folder.with_name(folder.name + REPLACED_SUFFIX)
 
 
 def _link_latest(root: Path, name: str) -> None:

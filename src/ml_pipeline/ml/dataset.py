@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
 import hashlib
 from collections import Counter
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
-from pyarrow import csv
+from pyarrow import csv as arrow_csv
 
 from ml_pipeline.errors import DataError
 
@@ -96,18 +97,18 @@ def _unbalanced_line(content: bytes) -> int:
 
 
 def _parse(content: bytes, config: ProblemConfig) -> pa.Table:
-    data, ragged = config.data, list[csv.InvalidRow]()
+    data, ragged = config.data, list[arrow_csv.InvalidRow]()
 
-    def remember(row: csv.InvalidRow) -> str:
+    def remember(row: arrow_csv.InvalidRow) -> str:
         ragged.append(row)
         return "skip"
 
     try:
-        table = csv.read_csv(
+        table = arrow_csv.read_csv(
             pa.BufferReader(content),
             # One thread: only then do rows carry their numbers.
-            read_options=csv.ReadOptions(use_threads=False, column_names=data.columns),
-            parse_options=csv.ParseOptions(
+            read_options=arrow_csv.ReadOptions(use_threads=False, column_names=data.columns),
+            parse_options=arrow_csv.ParseOptions(
                 delimiter=data.delimiter, newlines_in_values=True, invalid_row_handler=remember
             ),
             convert_options=_conversion(content, config),
@@ -119,17 +120,19 @@ def _parse(content: bytes, config: ProblemConfig) -> pa.Table:
     return table
 
 
-def _conversion(content: bytes, config: ProblemConfig) -> csv.ConvertOptions:
+def _conversion(content: bytes, config: ProblemConfig) -> arrow_csv.ConvertOptions:
     """Read target and ids as text: '1', '01' and '1.0' are different labels and ids."""
-    names = config.data.columns
-    if names is None:
-        header = content.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode()
-        names = [name.strip('"\r') for name in header.split(config.data.delimiter)]
+    names = config.data.columns or _header(content, config.data.delimiter)
     textual = {config.target.column, *config.data.ids}
-    return csv.ConvertOptions(
+    return arrow_csv.ConvertOptions(
         strings_can_be_null=True,
         column_types={name: pa.string() for name in names if name.strip() in textual},
     )
+
+
+def _header(content: bytes, delimiter: str) -> list[str]:
+    first_line = content.decode("utf-8-sig").lstrip().split("\n", 1)[0]
+    return next(csv.reader([first_line], delimiter=delimiter))
 
 
 def _describe_ragged(rows: list[Any], data: Data) -> str:

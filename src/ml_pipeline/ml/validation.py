@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,17 +40,19 @@ def validate(frame: pd.DataFrame, config: ProblemConfig) -> pd.DataFrame:
     """
     if not feature_names(frame, config):
         raise DataError(f"{config.data_location}: no feature is left beside target and ids")
-    _check_target(frame[config.target.column], config)
+    _check_labels(frame[config.target.column], config)
     numeric = _numeric(frame, config)
     try:
         checked: pd.DataFrame = _schema(numeric, config).validate(numeric, lazy=True)
     except pa.errors.SchemaErrors as error:
         raise DataError(f"{config.data_location}: {_describe(error.failure_cases)}") from None
-    _warn_of_oddities(checked, config)
+    distinct = checked.drop_duplicates()
+    _check_class_sizes(distinct[config.target.column], config)
+    _warn_of_oddities(distinct, len(checked) - len(distinct), config)
     return checked
 
 
-def _check_target(target: pd.Series, config: ProblemConfig) -> None:
+def _check_labels(target: pd.Series, config: ProblemConfig) -> None:
     place = f"{config.data_location}, column {target.name!r}"
     if target.isna().any():
         row = int(np.flatnonzero(target.isna())[0]) + 1
@@ -65,17 +68,18 @@ def _check_target(target: pd.Series, config: ProblemConfig) -> None:
         raise DataError(
             f"{place}: {len(counts)} label(s): {_some(counts.index)}. Must be exactly two"
         )
-    _check_class_size(place, str(counts.idxmin()), int(counts.min()), config)
 
 
-def _check_class_size(place: str, label: str, rows: int, config: ProblemConfig) -> None:
-    """Every fold, and the hold-out, needs a row of each class."""
-    needed = max(FEWEST_PER_CLASS, config.cross_validation.folds)
-    needed = max(needed, int(np.ceil(1 / config.split.test_size)))
-    if rows < needed:
+def _check_class_sizes(target: pd.Series, config: ProblemConfig) -> None:
+    """Demand a row of each class for every fold and for the hold-out."""
+    folds, test_size = config.cross_validation.folds, config.split.test_size
+    needed = max(FEWEST_PER_CLASS, folds, math.ceil(1 / test_size))
+    counts = target.value_counts()
+    if counts.min() < needed:
         raise DataError(
-            f"{place}: only {rows} row(s) with label {label!r}. Must be at least {needed} for "
-            f"{config.cross_validation.folds} folds and test_size {config.split.test_size}"
+            f"{config.data_location}, column {target.name!r}: only {counts.min()} different "
+            f"row(s) with label {counts.idxmin()!r}. Must be at least {needed} for {folds} folds "
+            f"and test_size {test_size}"
         )
 
 
@@ -92,7 +96,7 @@ def _numeric(frame: pd.DataFrame, config: ProblemConfig) -> pd.DataFrame:
 
 def _parsed(column: pd.Series, config: ProblemConfig) -> pd.Series:
     """Read text as numbers, all-missing as NaN (which the schema names); refuse other text."""
-    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    numbers = pd.to_numeric(column.astype("str"), errors="coerce").astype("float64")
     stray = np.flatnonzero(numbers.isna() & column.notna())
     if len(stray):
         row = int(stray[0])
@@ -110,9 +114,7 @@ def _schema(frame: pd.DataFrame, config: ProblemConfig) -> pa.DataFrameSchema:
     columns = {
         name: pa.Column("float64", finite, nullable=False) for name in feature_names(frame, config)
     }
-    return pa.DataFrameSchema(
-        columns | {config.target.column: pa.Column(nullable=False)}, index=pa.Index(int)
-    )
+    return pa.DataFrameSchema(columns | {config.target.column: pa.Column(nullable=False)})
 
 
 def _describe(cases: pd.DataFrame) -> str:
@@ -128,14 +130,15 @@ def _describe(cases: pd.DataFrame) -> str:
     )
 
 
-def _warn_of_oddities(frame: pd.DataFrame, config: ProblemConfig) -> None:
-    repeated = int(frame.duplicated().sum())
+def _warn_of_oddities(frame: pd.DataFrame, repeated: int, config: ProblemConfig) -> None:
     if repeated:
         log.warning("%d row(s) repeat an earlier row and will be dropped", repeated)
     ids = config.data.ids
-    shared = int(frame.drop_duplicates().duplicated(subset=ids).sum()) if ids else 0
+    shared = int(frame.duplicated(subset=ids).sum()) if ids else 0
     if shared:
-        log.warning("%d row(s) share an id with another: the split does not group them", shared)
+        log.warning(
+            "%d row(s) share an id with an earlier row: the split does not group them", shared
+        )
     features = frame[feature_names(frame, config)]
     constant = features.columns[features.min() == features.max()]
     if len(constant):

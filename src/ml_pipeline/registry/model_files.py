@@ -41,8 +41,8 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
 
 
-def write_model(model: Pipeline, folder: Place) -> str:
-    """Write `model` in both formats with their manifest, and return the skops file's SHA-256."""
+def write_model(model: Pipeline, folder: Place) -> dict[str, str]:
+    """Write `model` in both formats with their manifest, and return each file's SHA-256."""
     import joblib
     import skops.io
 
@@ -51,7 +51,7 @@ def write_model(model: Pipeline, folder: Place) -> str:
     (folder / MODEL_SKOPS).write_bytes(skops.io.dumps(model))
     (folder / MODEL_JOBLIB).write_bytes(dumped.getvalue())
     manifest = write_manifest(folder)
-    return str(manifest["files"][MODEL_SKOPS]["sha256"])
+    return {name: manifest["files"][name]["sha256"] for name in (MODEL_SKOPS, MODEL_JOBLIB)}
 
 
 def write_manifest(folder: Place, **facts: Any) -> dict[str, Any]:
