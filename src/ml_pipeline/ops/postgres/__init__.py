@@ -30,9 +30,13 @@ def prepare(project: Project) -> None:
     from ml_pipeline.ops.postgres.cluster import Cluster
 
     cluster = Cluster.of(project)
-    cluster.initialise()
-    if not cluster.is_running():
+    if cluster.is_running():
+        return
+    try:
+        cluster.initialise()
         make_startable(project)
+    except OSError as error:
+        raise DatabaseError(f"PostgreSQL cannot be set up in {cluster.home}: {error}") from error
 
 
 def make_startable(project: Project) -> None:
@@ -50,6 +54,7 @@ def make_startable(project: Project) -> None:
     if not cluster.is_initialised():
         raise DatabaseError("There is no database yet. Make it: ml-pipeline db start")
     postmaster.clear_remains(cluster.data)
+    cluster.ensure_password()
     cluster.settle_port()
     provisioning.refresh_urls(project)
 

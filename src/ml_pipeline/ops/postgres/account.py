@@ -16,6 +16,7 @@ from ml_pipeline.errors import DatabaseError
 # a user would be an installation outside the clone.
 UNPRIVILEGED_NAMES = ("postgres", "_postgres", "nobody")
 OWNER_ONLY = 0o077
+UNWANTED_VARIABLES = frozenset({"LANG", "ML_PIPELINE_DATABASE_URL"})
 
 
 @dataclass(frozen=True)
@@ -32,27 +33,42 @@ class Account:
         return self.uid == os.geteuid()
 
     def run(
-        self, command: Sequence[str | Path], *, output: int | IO[bytes], seconds: float
+        self,
+        command: Sequence[str | Path],
+        *,
+        output: int | IO[bytes],
+        seconds: float,
+        text: str = "",
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a program as this user, with `output` for both of its streams.
 
         `output` must be a file where the program may leave a server behind: a pipe would stay
-        open as long as that runs.
+        open as long as that runs. `text` is what it reads.
+
+        Raises
+        ------
+        DatabaseError
+            When it cannot be run, or does not end in time.
         """
-        return subprocess.run(
-            [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=server_environment(),
-            cwd="/",  # the caller's folder may be closed to this user
-            timeout=seconds,
-            check=False,
-            umask=OWNER_ONLY,
-            user=None if self.is_self else self.uid,
-            group=None if self.is_self else self.gid,
-            extra_groups=None if self.is_self else [],
-        )
+        try:
+            return subprocess.run(
+                [str(part) for part in command],
+                input=text.encode(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=server_environment(),
+                cwd="/",  # the caller's folder may be closed to this user
+                timeout=seconds,
+                check=False,
+                umask=OWNER_ONLY,
+                user=None if self.is_self else self.uid,
+                group=None if self.is_self else self.gid,
+                extra_groups=None if self.is_self else [],
+            )
+        except OSError as error:
+            raise DatabaseError(f"{command[0]} cannot be run: {error.strerror}.") from error
+        except subprocess.TimeoutExpired as error:
+            raise DatabaseError(f"{command[0]} did not end within {seconds:.0f} s.") from error
 
     def can_enter(self, folder: Path) -> bool:
         """Tell whether this user can reach a folder, by trying: rights may lie in ACLs too."""
@@ -100,14 +116,14 @@ def server_account(data: Path) -> Account:
 
 
 def server_environment() -> dict[str, str]:
-    """Return this process's environment without what would bend a server or its tools.
+    """Return this process's environment without what would bend a server, and without secrets.
 
     LC_ALL=C: on macOS a server without a locale aborts.
     """
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PG", "LC_", "AIRFLOW", "ML_PIPELINE")) and name != "LANG"
+        if not name.startswith(("PG", "LC_")) and name not in UNWANTED_VARIABLES
     }
     return {**kept, "LC_ALL": "C"}
 

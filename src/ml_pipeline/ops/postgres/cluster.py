@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from secrets import token_urlsafe
 
 import psutil
 
@@ -23,6 +25,7 @@ from ml_pipeline.ops.postgres.binaries import Binaries
 from ml_pipeline.ops.project import Project
 
 SUPERUSER = "postgres"
+PASSWORD = "postgres_password"  # noqa: S105 - the name of its secret
 INITDB_SECONDS = 180
 START_SECONDS = 120  # after a crash the server replays its log first
 FAST_STOP_SECONDS = 30
@@ -99,10 +102,10 @@ class Cluster:
         placement.settle(self.project, self.account)
         if self.is_initialised():
             return
-        password = secrets.ensure(self.project.secrets, "postgres_password")
-        beside = self.data.with_name("data.partial")
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(mode=0o700)
+        password = secrets.ensure(self.project.secrets, PASSWORD)
+        for left_over in self.home.glob("data.partial-*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        beside = Path(tempfile.mkdtemp(prefix="data.partial-", dir=self.home))
         self.account.own(beside)
         self._initdb(beside, password)
         settings.include(beside)
@@ -110,22 +113,31 @@ class Cluster:
         recorded = None if self.binaries.is_bundled else str(self.binaries.folder)
         record.update(self.project, binaries=recorded)
 
-    def settle_port(self) -> bool:
-        """Keep the recorded port, or pick another when somebody else has taken it.
-
-        Returns
-        -------
-        bool
-            Whether it changed, so that the URLs of this clone have to be written anew.
-        """
+    def settle_port(self) -> None:
+        """Keep the recorded port, or pick another when somebody else has taken it."""
         port = self.port
-        has_changed = port is None or not ports.is_free(port)
-        if has_changed:
+        if port is None or not ports.is_free(port):
             port = ports.pick()
             record.update(self.project, port=port)
-        assert port is not None
         settings.write(self.data, port, self.account)
-        return has_changed
+
+    def ensure_password(self) -> None:
+        """Give the superuser a new password when the secret is lost; the server has to be down."""
+        if secrets.read(self.project.secrets, PASSWORD) is not None:
+            return
+        password = token_urlsafe(secrets.TOKEN_BYTES)
+        done = self.account.run(
+            [self.binaries.program("postgres"), "--single", "-D", self.data, "postgres"],
+            output=subprocess.DEVNULL,
+            seconds=START_SECONDS,
+            text=f"ALTER ROLE {SUPERUSER} PASSWORD '{password}'\n",
+        )
+        if done.returncode != 0:
+            raise DatabaseError(
+                f"{self.project.secrets / PASSWORD} is lost, and PostgreSQL does not run on "
+                f"{self.data} to be given another."
+            )
+        secrets.write(self.project.secrets, PASSWORD, password)
 
     def command(self) -> list[str]:
         """Return the server's command line."""
@@ -140,8 +152,9 @@ class Cluster:
             When it does not start; with the last lines of its log.
         """
         self.project.logs.mkdir(parents=True, exist_ok=True)
-        pg_ctl = [self.binaries.program("pg_ctl"), "start", "-D", self.data]
+        pg_ctl: list[str | Path] = [self.binaries.program("pg_ctl"), "start", "-D", self.data]
         waiting = ["-w", "-t", str(START_SECONDS), "-s"]
+        self.log.touch(mode=0o600)
         with self.log.open("wb") as log:  # a file: the server keeps it open
             done = self.account.run([*pg_ctl, *waiting], output=log, seconds=START_SECONDS + 30)
         if done.returncode != 0:

@@ -19,6 +19,10 @@ PREFIX = re.compile(
     r"^(?:connection to server .*? failed: |could not connect to server: )?"
     r"(?:FATAL: +|ERROR: +)?"
 )
+CHECK_URL = (
+    "Check ML_PIPELINE_DATABASE_URL (special characters of the password percent-encoded), and that "
+    "the server runs and lets this machine in."
+)
 UNREACHABLE = (
     "refused",
     "timeout expired",
@@ -35,7 +39,9 @@ class WrongPasswordError(DatabaseError):
 
 
 @contextmanager
-def connected(url: DatabaseUrl, timeout_seconds: float = CONNECT_SECONDS) -> Iterator[Connection]:
+def connected(
+    url: DatabaseUrl, timeout_seconds: float = CONNECT_SECONDS, remedy: str = CHECK_URL
+) -> Iterator[Connection]:
     """Yield a connection that commits each statement, and close it.
 
     Raises
@@ -50,7 +56,7 @@ def connected(url: DatabaseUrl, timeout_seconds: float = CONNECT_SECONDS) -> Ite
     try:
         connection = connect(url.libpq(), connect_timeout=patience["connect_timeout"])
     except OperationalError as error:
-        raise _explained(url, str(error)) from None
+        raise _explained(url, str(error), remedy) from None
     try:
         _check_version(url, connection.server_version)
         connection.autocommit = True
@@ -68,7 +74,7 @@ def _check_version(url: DatabaseUrl, version: int) -> None:
         )
 
 
-def _explained(url: DatabaseUrl, message: str) -> DatabaseError:
+def _explained(url: DatabaseUrl, message: str, remedy: str) -> DatabaseError:
     # The last line is about the last address tried; earlier ones repeat it for others.
     reason = PREFIX.sub("", message.strip().splitlines()[-1].strip())
     if url.password:
@@ -77,14 +83,11 @@ def _explained(url: DatabaseUrl, message: str) -> DatabaseError:
     if "password authentication failed" in lowered or "no password supplied" in lowered:
         return WrongPasswordError(
             f"The server at {url.place} does not accept the password of the role {url.user}. "
-            "Check ML_PIPELINE_DATABASE_URL (special characters have to be percent-encoded)."
+            f"{remedy}"
         )
     if any(sign in lowered for sign in UNREACHABLE):
-        return DatabaseError(
-            f"No PostgreSQL answers at {url.place} ({reason}). Check host and port in "
-            "ML_PIPELINE_DATABASE_URL, and that the server runs and lets this machine in."
-        )
+        return DatabaseError(f"No PostgreSQL answers at {url.place} ({reason}). {remedy}")
     return DatabaseError(
         f"The server at {url.place} refuses the role {url.user or '(default)'} on the database "
-        f"{url.database}: {reason}. Check ML_PIPELINE_DATABASE_URL."
+        f"{url.database}: {reason}. {remedy}"
     )

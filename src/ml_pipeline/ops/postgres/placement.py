@@ -38,6 +38,7 @@ def settle(project: Project, account: Account) -> Path:
     project.postgres.chmod(ENTERABLE)
     current = home(project)
     if current != project.postgres:
+        _require(project, current)
         _claim(project, current)
     if account.can_enter(current):
         return current
@@ -84,6 +85,14 @@ def _move_out(project: Project, account: Account, current: Path) -> Path:
     return outside
 
 
+def _require(project: Project, outside: Path) -> None:
+    if not outside.is_dir():
+        raise DatabaseError(
+            f"The folder of this clone's database, {outside}, is gone. Bring it back; or, to start "
+            f"with an empty database, remove {project.postgres} and {project.secrets}."
+        )
+
+
 def _claim(project: Project, outside: Path) -> None:
     """Note who uses a home outside; refuse when this clone is a copy of one that still does."""
     note = outside / "clone"
@@ -94,8 +103,7 @@ def _claim(project: Project, outside: Path) -> None:
             f"To start with an empty database of its own, remove {project.postgres} and "
             f"{project.secrets}."
         )
-    if outside.is_dir():
-        note.write_text(str(project.root))
+    note.write_text(str(project.root))
 
 
 def _copied_bundle(bundle: Path, into: Path) -> Path:
@@ -138,5 +146,9 @@ def _open_for_reading(folder: Path) -> None:
 def _copy(data: Path, target: Path) -> None:
     """Copy a stopped cluster with its owners and rights, which shutil would lose."""
     beside = target.with_name(f"{target.name}.partial")
-    subprocess.run(["cp", "-Rp", data, beside], check=True, timeout=COPY_SECONDS)
+    copied = subprocess.run(
+        ["cp", "-Rp", data, beside], capture_output=True, text=True, timeout=COPY_SECONDS
+    )
+    if copied.returncode != 0:
+        raise DatabaseError(f"{data} cannot be copied to {target}: {copied.stderr.strip()}")
     beside.rename(target)

@@ -67,16 +67,17 @@ def clear_remains(
     if not (data / PID_FILE).exists() or find(data) is not None:
         return
     deadline = time.monotonic() + patience_seconds
-    while (survivors := _survivors(data)) and time.monotonic() < deadline:
+    while _survivors(data) and time.monotonic() < deadline:
         sleep(0.2)
-    for process in survivors:
-        _kill(process)
+    for process in _survivors(data):
+        if _stands_in(process, data):
+            _kill(process)
     if not _survivors(data):
         (data / PID_FILE).unlink(missing_ok=True)
 
 
 def _survivors(data: Path) -> list[psutil.Process]:
-    """Return living processes of a dead server: its children stand in its data folder."""
+    """Return the living processes that a dead server of this data folder left, or may have left."""
     return [
         process
         for process in psutil.process_iter(["name"])
@@ -86,9 +87,19 @@ def _survivors(data: Path) -> list[psutil.Process]:
 
 def _is_survivor(process: psutil.Process, data: Path) -> bool:
     try:
-        return _is_living_postgres(process) and _stands_in(process, data)
+        if not _is_living_postgres(process):
+            return False
+        stands_there = _stands_in(process, data)
+        if stands_there is None:  # unknown: then whoever has lost its server counts
+            return process.uids().real == data.stat().st_uid and _is_orphan(process)
     except psutil.NoSuchProcess:
         return False
+    return stands_there
+
+
+def _is_orphan(process: psutil.Process) -> bool:
+    parent = process.parent()
+    return parent is None or parent.name() != "postgres"
 
 
 def _is_living_postgres(process: psutil.Process) -> bool:
@@ -96,14 +107,20 @@ def _is_living_postgres(process: psutil.Process) -> bool:
 
 
 def _runs_on(process: psutil.Process, data: Path) -> bool:
-    return _stands_in(process, data) or _is_named_in(process, data)
+    return bool(_stands_in(process, data)) or _is_named_in(process, data)
 
 
-def _stands_in(process: psutil.Process, data: Path) -> bool:
+def _stands_in(process: psutil.Process, data: Path) -> bool | None:
+    """Tell whether the data folder is the process's current one, as PostgreSQL makes it.
+
+    None when that cannot be seen: in a container root may not look at other users' processes.
+    """
     try:
         return Path(process.cwd()).samefile(data)
-    except (psutil.AccessDenied, OSError):
-        return False  # in a container root may not look at other users' processes
+    except psutil.AccessDenied:
+        return None
+    except OSError:
+        return False
 
 
 def _is_named_in(process: psutil.Process, data: Path) -> bool:

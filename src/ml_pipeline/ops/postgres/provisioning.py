@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from ml_pipeline.errors import DatabaseError
 from ml_pipeline.ops import postgres, secrets
 from ml_pipeline.ops.postgres import urls
-from ml_pipeline.ops.postgres.cluster import SUPERUSER, Cluster
+from ml_pipeline.ops.postgres.cluster import PASSWORD, SUPERUSER, Cluster
 from ml_pipeline.ops.postgres.connections import (
-    CONNECT_SECONDS,
+    CHECK_URL,
     WrongPasswordError,
     connected,
 )
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 METADATA = "airflow_db"
 OWNERS = {METADATA: "airflow_user", "mlflow_db": "ml_user", "results_db": "ml_user"}
 ROLES = ("airflow_user", "ml_user")
+CHECK_HBA = "See whether the server's pg_hba.conf lets this role in from this machine."
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def provision(project: Project) -> None:
     admin = _admin_url(project)
     if _is_provisioned(project, admin):
         return
-    with connected(admin) as connection:
+    remedy = _embedded_remedy(project) if postgres.is_embedded(project) else CHECK_URL
+    with connected(admin, remedy=remedy) as connection:
         _refuse_foreign(project, connection, admin)
         passwords = {role: secrets.ensure(project.secrets, f"{role}_password") for role in ROLES}
         steps = _missing(connection, passwords, is_ours=postgres.is_embedded(project))
@@ -77,9 +79,14 @@ def _admin_url(project: Project) -> DatabaseUrl:
     if own is not None:
         return urls.parse(own)
     port = Cluster.of(project).port
-    password = secrets.read(project.secrets, "postgres_password")
-    if port is None or password is None:
+    password = secrets.read(project.secrets, PASSWORD)
+    if port is None:
         raise DatabaseError("There is no database yet. Make it: ml-pipeline db start")
+    if password is None:
+        raise DatabaseError(
+            f"{project.secrets / PASSWORD} is lost. Stop everything and start again: the next "
+            "start makes a new one."
+        )
     return DatabaseUrl(LOOPBACK, port, "postgres", SUPERUSER, password)
 
 
@@ -188,13 +195,13 @@ def _execute(connection: Connection, url: DatabaseUrl, statement: str) -> None:
 def _close_metadata_to_others(admin: DatabaseUrl, passwords: Mapping[str, str]) -> None:
     """Let nobody but its owner connect to Airflow's database; the owner may say so himself."""
     url = _logins(admin, passwords)[METADATA]
-    with connected(url) as connection:
+    with connected(url, remedy=CHECK_HBA) as connection:
         _execute(connection, url, f"REVOKE CONNECT ON DATABASE {METADATA} FROM PUBLIC")
 
 
 def _log_in_everywhere(admin: DatabaseUrl, passwords: Mapping[str, str]) -> None:
     for url in _logins(admin, passwords).values():
-        with connected(url, CONNECT_SECONDS) as connection:
+        with connected(url, remedy=CHECK_HBA) as connection:
             _value(connection, "SELECT 1")
 
 
@@ -264,6 +271,13 @@ def _for_the_administrator(admin: DatabaseUrl, steps: list[Step]) -> str:
         f"The role {admin.user} on {admin.place} may not create roles and databases. Have the "
         "server's administrator run this (it holds verifiers, no passwords), then repeat your "
         f"command:\n\n{sql}\n"
+    )
+
+
+def _embedded_remedy(project: Project) -> str:
+    return (
+        f"Start it: ml-pipeline db start. If {project.secrets / PASSWORD} does not fit this "
+        "database (any more), stop everything and remove that file: the next start makes a new one."
     )
 
 

@@ -23,7 +23,7 @@ def main() -> int:
     project = Project.here()
     try:
         become_server(project)
-    except PipelineError as error:
+    except (PipelineError, OSError) as error:
         print(f"postgres: {error}", file=sys.stderr)
         return 1
 
