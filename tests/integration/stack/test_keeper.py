@@ -16,7 +16,9 @@ from tests.integration.stack.toy_stack import DETACH, ToyStack, eventually
 SLEEPER = "import time\ntime.sleep(1000)\n"
 DEAF = """
     import signal, time
+    from pathlib import Path
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path(__file__).with_suffix(".deaf").touch()
     time.sleep(1000)
 """
 LEAVES_A_DEAF_ORPHAN = """
@@ -86,8 +88,11 @@ def test_keeper_when_detached_outlives_up_and_holds_the_lock(toy_stack: Launch) 
 
 def test_stop_when_a_component_ignores_term_kills_it(toy_stack: Launch) -> None:
     stack = toy_stack(deaf=DEAF)
+    eventually((stack.project.root / "deaf.deaf").exists)
+    deaf = psutil.Process(stack.pid("deaf"))
     stack.keeper.terminate()
     stack.keeper.wait(30)
+    assert not deaf.is_running()
     assert stack.left() == []
 
 

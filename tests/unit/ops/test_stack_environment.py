@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ml_pipeline.ops.project import Project
+from ml_pipeline.ops.stack_environment import stack_environment
+from ml_pipeline.ops.stack_record import StackRecord
+
+
+def environment(
+    host: str = "127.0.0.1", platform: str = "linux", **inherited: str
+) -> dict[str, str]:
+    record = StackRecord(1, 2.0, "the marker", host, 8123)
+    return stack_environment(Project(Path("/srv/clone")), record, inherited, platform)
+
+
+def test_stack_environment_keeps_the_caller_s_tuning() -> None:
+    assert environment(AIRFLOW__CORE__PARALLELISM="3")["AIRFLOW__CORE__PARALLELISM"] == "3"
+
+
+def test_stack_environment_never_carries_the_user_s_database_url() -> None:
+    inherited = {"ML_PIPELINE_DATABASE_URL": "postgresql://me:secret@db/x"}
+    assert not any("secret" in value for value in environment(**inherited).values())
+
+
+def test_stack_environment_bears_the_marker_that_makes_processes_ours() -> None:
+    assert environment()["ML_PIPELINE_STACK"] == "the marker"
+
+
+@pytest.mark.parametrize(
+    ("host", "api"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8123/execution/"),
+        ("0.0.0.0", "http://127.0.0.1:8123/execution/"),
+        ("192.0.2.7", "http://192.0.2.7:8123/execution/"),
+    ],
+)
+def test_stack_environment_points_tasks_to_where_the_web_server_listens(
+    host: str, api: str
+) -> None:
+    made = environment(host)
+    assert made["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == api
+    assert (made["AIRFLOW__API__HOST"], made["AIRFLOW__API__PORT"]) == (host, "8123")
+
+
+@pytest.mark.parametrize(("platform", "is_pinned"), [("linux", True), ("darwin", False)])
+def test_start_method_is_pinned_to_fork_on_linux_only(platform: str, is_pinned: bool) -> None:
+    assert ("AIRFLOW__SCHEDULER__MP_START_METHOD" in environment(platform=platform)) is is_pinned

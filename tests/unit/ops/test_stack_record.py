@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ml_pipeline.errors import StackError
+from ml_pipeline.ops import stack_record
+from ml_pipeline.ops.project import Project
+from ml_pipeline.ops.stack_record import SOCKET_PATH_BYTES, StackRecord
+
+OURSELVES = StackRecord(os.getpid(), psutil.Process().create_time(), "marker", "127.0.0.1", 8080)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def test_record_when_written_is_read_back(project: Project) -> None:
+    stack_record.write(project, OURSELVES)
+    assert stack_record.read(project) == OURSELVES
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"keeper_pid": 1}'])
+def test_record_when_damaged_is_as_if_absent(project: Project, text: str) -> None:
+    stack_record.write(project, OURSELVES)
+    (project.run / "stack.json").write_text(text)
+    assert stack_record.read(project) is None
+
+
+def test_keeper_when_its_pid_was_used_again_is_gone() -> None:
+    assert OURSELVES.keeper() is not None
+    assert replace(OURSELVES, keeper_created=OURSELVES.keeper_created - 60).keeper() is None
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://localhost:8080"),
+        ("0.0.0.0", "http://localhost:8080"),
+        ("192.0.2.7", "http://192.0.2.7:8080"),
+    ],
+)
+def test_url_is_one_that_a_browser_on_this_machine_can_open(host: str, url: str) -> None:
+    assert replace(OURSELVES, host=host).url == url
+
+
+def test_lock_when_held_is_refused_to_others_and_free_afterwards(project: Project) -> None:
+    with stack_record.lock(project):
+        assert stack_record.is_locked(project)
+        with pytest.raises(StackError, match="under way"), stack_record.lock(project):
+            pass
+    assert not stack_record.is_locked(project)
+
+
+def test_socket_file_when_the_clone_lies_deep_is_still_short_and_its_own(tmp_path: Path) -> None:
+    deep, deeper = (Project(tmp_path / ("d" * length)) for length in (120, 121))
+    paths = [stack_record.socket_file(project) for project in (deep, deeper)]
+    assert all(len(os.fsencode(path)) <= SOCKET_PATH_BYTES for path in paths)
+    assert paths[0] != paths[1]
+
+
+def test_socket_file_when_the_path_is_short_lies_in_the_clone() -> None:
+    assert stack_record.socket_file(Project(Path("/srv/clone"))).is_relative_to("/srv/clone")
