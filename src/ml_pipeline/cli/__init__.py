@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ml_pipeline import __version__
-from ml_pipeline.cli import config, db, logs, run, stack, up, zombies
+from ml_pipeline.cli import config, db, logs, run, service, stack, up, zombies
 from ml_pipeline.errors import PipelineError, StackError
 from ml_pipeline.ops.project import Project
 
@@ -36,6 +36,7 @@ app.command()(zombies.zombies)
 app.command()(run.run)
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
+app.add_typer(service.app, name="service")
 
 
 def main() -> None:
@@ -45,7 +46,7 @@ def main() -> None:
             signal.signal(number, _exit_by_signal)
     try:
         _require_environment()
-        app()
+        app(prog_name="ml-pipeline")
     except PipelineError as error:
         if "--verbose" in sys.argv:
             raise
