@@ -150,7 +150,15 @@ class Keeper:
             log.error("%s; what is left is ended", error)
         self._clear()
         stack_record.clear(self.project)
+        self._remove_socket()
         log.info("stopped; nothing is left")
+
+    def _remove_socket(self) -> None:
+        """Leave no folder behind where the socket had to lie outside the clone."""
+        socket_file = self.supervisor.socket
+        socket_file.unlink(missing_ok=True)
+        if socket_file.parent != self.project.run:
+            socket_file.parent.rmdir()
 
     def _clear(self) -> None:
         """End everything of this stack but ourselves, and reap it."""
