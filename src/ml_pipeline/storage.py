@@ -64,19 +64,20 @@ def results_root(config: ProblemConfig | None = None) -> Place:
     return Path(root.path) if root.protocol in ("", "file", "local") else root
 
 
-def folder_name(run_id: str) -> str:
+def folder_name(run_id: str, dag_id: str | None = None) -> str:
     """Return a folder name for `run_id` that is safe everywhere; different ids never share one.
 
     An id of lower-case letters, digits, '_', '-' and '.' is its own name. Any other loses what
-    file systems, shells and URLs treat specially and gets its digest appended, which also keeps
-    apart ids that differ only in case (macOS folds it). '~' stands in no unchanged name.
+    file systems, shells and URLs treat specially and gets a digest appended, which also keeps
+    apart ids that differ only in case (macOS folds it) and runs that two DAGs have at the same
+    time. '~' stands in no unchanged name.
     """
     is_reserved = run_id.endswith((STAGING_SUFFIX, REPLACED_SUFFIX)) or run_id.startswith(LATEST)
     if SAFE_NAME.fullmatch(run_id) and not is_reserved:
         return run_id
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", run_id).strip("-")[:80]
-    digest = hashlib.sha256(run_id.encode(errors="surrogatepass")).hexdigest()[:DIGEST_LENGTH]
-    return f"{readable or 'run'}~{digest}"
+    identity = f"{dag_id or ''}\0{run_id}".encode(errors="surrogatepass")
+    return f"{readable or 'run'}~{hashlib.sha256(identity).hexdigest()[:DIGEST_LENGTH]}"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Run:
     @property
     def name(self) -> str:
         """The run id made safe; see `folder_name`."""
-        return folder_name(self.run_id)
+        return folder_name(self.run_id, self.dag_id)
 
     @property
     def folder(self) -> Place:

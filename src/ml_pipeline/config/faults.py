@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 
 
 def one_line(error: ValidationError, model: type[BaseModel]) -> str:
-    """Describe the first fault of `error`, raised by `model`, and count the others."""
+    """Describe one fault of `error`, raised by `model`, and count the others.
+
+    An unknown key comes first: misspelt, it explains why another is missing.
+    """
     faults = error.errors(include_url=False)
+    faults.sort(key=lambda fault: fault["type"] != "extra_forbidden")
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return _describe(faults[0], model) + more
 

@@ -45,7 +45,7 @@ def validate(frame: pd.DataFrame, config: ProblemConfig) -> pd.DataFrame:
     try:
         checked: pd.DataFrame = _schema(numeric, config).validate(numeric, lazy=True)
     except pa.errors.SchemaErrors as error:
-        raise DataError(f"{config.data_location}: {_describe(error.failure_cases)}") from None
+        raise DataError(f"{config.data_location}, {_describe(error.failure_cases)}") from None
     distinct = checked.drop_duplicates()
     _check_class_sizes(distinct[config.target.column], config)
     _warn_of_oddities(distinct, len(checked) - len(distinct), config)

@@ -1,0 +1,216 @@
+"""What a configuration may say, and the one line that answers what it may not."""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ml_pipeline.config import MODELS, ProblemConfig, load
+from ml_pipeline.errors import ConfigError
+
+SHIPPED = Path(__file__).parents[3] / "config" / "breast_cancer.yaml"
+
+
+def minimal(**sections):
+    tree = {"data": {"path": "rows.csv"}, "target": {"column": "y", "positive": "yes"}}
+    return tree | sections
+
+
+def fault(tree, source="/x/wine.yaml"):
+    with pytest.raises(ConfigError) as caught:
+        ProblemConfig.validated(tree, Path(source))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(f"{source}: ")
+    return message.removeprefix(f"{source}: ")
+
+
+def test_the_shipped_configuration_describes_the_breast_cancer_data():
+    config = load(SHIPPED)
+
+    assert config.name == "breast_cancer"
+    assert Path(config.data_location) == SHIPPED.parents[1] / "data" / "wdbc.data"
+    assert len(config.data.columns) == 32
+    assert (config.target.column, config.target.positive) == ("diagnosis", "M")
+    assert (config.cross_validation.folds, config.cross_validation.repeats) == (10, 10)
+
+
+def test_defaults_fill_what_a_minimal_configuration_leaves_out():
+    config = ProblemConfig.validated(minimal(), Path("/x/wine.yaml"))
+
+    assert config.model.name == "logistic_regression"
+    assert config.split.test_size == 0.2
+    assert config.schedule is None
+    assert config.data.header is True
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"split": {"test_size": 2}}, "split.test_size: Got 2. Must be less than or equal to 0.5"),
+        ({"split": {"test_size": "0.2"}}, "split.test_size: Got '0.2'. Must be a valid number"),
+        ({"split": {"test_size": True}}, "split.test_size: Got True. Must be a valid number"),
+        ({"split": {"random_state": 1.5}}, "split.random_state: Got 1.5. Must be a valid integer"),
+        ({"split": {"random_state": -1}}, "split.random_state: Got -1. Must be greater than"),
+        ({"split": {"random_state": 2**32}}, "split.random_state: Got 4294967296. Must be less"),
+        ({"cross_validation": {"folds": 1}}, "cross_validation.folds: Got 1. Must be greater"),
+        ({"model": {"name": "xgb"}}, "model.name: Got 'xgb'. Must be one of 'logistic_regression'"),
+        (
+            {"model": {"parameters": {"random_state": 1}}},
+            "model: `random_state` belongs to `split`",
+        ),
+        ({"model": "svc"}, "model: Got 'svc'. Must be a section with keys and values"),
+        ({"schedule": "daily"}, "schedule: Got 'daily'. Must be null, five cron fields or one of"),
+        ({"schedule": "* * *"}, "schedule: Got '* * *'. Must be null, five cron fields"),
+        ({"splits": {}}, "splits: unknown key. Must be one of description, data, target, split"),
+        ({"split": {"seed": 1}}, "split.seed: unknown key. Must be one of test_size, random_state"),
+        ({"storage": {"results": ""}}, "storage.results: Got ''. String must have at least 1"),
+        ({"target": {"column": "y"}}, "target.positive: missing, must be given"),
+    ],
+)
+def test_a_wrong_value_is_answered_with_its_field_and_what_is_allowed(section, message):
+    assert fault(minimal(**section)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({}, "data.path: missing, must be given"),
+        ({"pth": "x"}, "data.pth: unknown key. Must be one of path, delimiter, header, columns"),
+        ({"path": "x", "delimiter": ";;"}, "data.delimiter: Got ';;'. String must have at most 1"),
+        ({"path": "x", "header": "no"}, "data.header: Got 'no'. Must be a valid boolean"),
+        ({"path": "x", "header": False}, "data: give `columns` when, and only when, `header`"),
+        ({"path": "x", "columns": ["y"]}, "data: give `columns` when, and only when, `header`"),
+        ({"path": "x", "ids": "id"}, "data.ids: Got 'id'. Must be a valid list"),
+        (
+            {"path": "x", "header": False, "columns": ["y", "a", "a"]},
+            "data: `columns` names 'a' more than once",
+        ),
+        (
+            {"path": "x", "header": False, "columns": ["y", "a"], "ids": ["b"]},
+            "data: `ids` names 'b', which `columns` does not",
+        ),
+        (
+            {"path": "x", "header": False, "columns": ["y", "a"], "exclude": ["b"]},
+            "data: `exclude` names 'b', which `columns` does not",
+        ),
+        (
+            {"path": "x", "header": False, "columns": ["a", "b"]},
+            "`target.column` is 'y', which `data.columns` does not name",
+        ),
+        ({"path": "x", "ids": ["y"]}, "`target.column` 'y' also stands in `data.ids`"),
+    ],
+)
+def test_a_wrong_data_section_is_answered_with_what_does_not_fit(data, message):
+    assert fault(minimal(data=data)).startswith(message)
+
+
+def test_a_misspelt_key_is_answered_with_the_one_that_was_meant():
+    assert fault(minimal(splitt={})).endswith("Did you mean 'split'?")
+
+
+def test_several_faults_are_counted_and_the_first_is_described():
+    message = fault(minimal(split={"test_size": 2, "random_state": -1}))
+
+    assert message.startswith("split.test_size: Got 2.")
+    assert message.endswith("(and 1 more)")
+
+
+def test_a_configuration_that_is_no_mapping_is_refused():
+    assert fault([1, 2]) == "must be a section with keys and values"
+
+
+@pytest.mark.parametrize("label", [1, "1"])
+def test_a_numeric_label_means_its_text(label):
+    tree = minimal(target={"column": "y", "positive": label})
+
+    assert ProblemConfig.validated(tree, Path("/x/wine.yaml")).target.positive == "1"
+
+
+def test_an_unquoted_yes_is_answered_with_what_yaml_makes_of_it():
+    tree = minimal(target=yaml.safe_load("{column: y, positive: yes}"))
+
+    assert fault(tree) == (
+        "target.positive: Got True. YAML reads this as True; put the label in quotes"
+    )
+
+
+@pytest.mark.parametrize("schedule", [None, "@daily", "0 6 * * *", "*/5 0-3 1,15 * MON"])
+def test_a_schedule_may_be_absent_a_preset_or_cron(schedule):
+    assert ProblemConfig.validated(minimal(schedule=schedule), Path("w.yaml")).schedule == schedule
+
+
+@pytest.mark.parametrize("folder", ["a folder", "Übung", "x" * 120])
+def test_relative_paths_start_from_the_yaml_whatever_its_folder_is_called(tmp_path, folder):
+    config = ProblemConfig.validated(minimal(), tmp_path / folder / "wine.yaml")
+
+    assert config.data_location == str(tmp_path / folder / "rows.csv")
+
+
+def test_a_url_stays_as_it_is():
+    tree = minimal(data={"path": "s3://bucket/rows.csv"})
+
+    assert ProblemConfig.validated(tree, Path("w.yaml")).data_location == "s3://bucket/rows.csv"
+
+
+def test_params_win_over_the_file_and_leave_it_unchanged():
+    config = load(SHIPPED)
+
+    other = config.with_params(random_state=7, test_size=0.3, model="svc")
+
+    assert (other.split.random_state, other.split.test_size) == (7, 0.3)
+    assert other.model.name == "svc"
+    assert (other.name, other.data_location) == (config.name, config.data_location)
+    assert (config.split.random_state, config.model.name) == (42, "logistic_regression")
+
+
+def test_params_that_are_not_given_change_nothing():
+    config = load(SHIPPED)
+
+    assert config.with_params() == config
+
+
+def test_parameters_go_with_their_model_when_another_is_named():
+    tree = minimal(model={"name": "svc", "parameters": {"C": 3}})
+    config = ProblemConfig.validated(tree, Path("w.yaml"))
+
+    assert config.with_params(model="svc").model.parameters == {"C": 3}
+    assert config.with_params(model="random_forest").model.parameters == {}
+
+
+@pytest.mark.parametrize("param", [{"model": "xgb"}, {"test_size": 0.9}, {"random_state": True}])
+def test_a_param_that_is_not_allowed_is_refused_like_a_value_in_the_file(param):
+    with pytest.raises(ConfigError, match=r"Got .*\. Must be"):
+        load(SHIPPED).with_params(**param)
+
+
+def test_the_json_schema_carries_the_bounds_for_a_form():
+    split = ProblemConfig.model_json_schema()["$defs"]["Split"]["properties"]
+
+    assert (split["test_size"]["minimum"], split["test_size"]["maximum"]) == (0.05, 0.5)
+    assert split["random_state"]["maximum"] == 2**32 - 1
+
+
+def test_a_configuration_survives_a_copy():
+    config = load(SHIPPED)
+
+    assert copy.deepcopy(config).data_location == config.data_location
+
+
+def test_importing_and_loading_needs_neither_pandas_nor_scikit_learn():
+    program = (
+        "import sys; from ml_pipeline.config import load; load(sys.argv[1]); "
+        "print({'pandas', 'numpy', 'sklearn', 'scipy', 'pyarrow'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", program, str(SHIPPED)]
+
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_every_model_of_the_allow_list_is_accepted():
+    for name in MODELS:
+        tree = minimal(model={"name": name})
+        assert ProblemConfig.validated(tree, Path("w.yaml")).model.name == name

@@ -1,0 +1,108 @@
+"""The models on offer and how they are fitted."""
+
+import warnings
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from ml_pipeline.config import MODELS
+from ml_pipeline.errors import ConfigError
+from ml_pipeline.ml.preprocessing import split
+from ml_pipeline.ml.training import RECIPES, build_pipeline, check_parameters, fit_pipeline
+
+
+def with_model(config, name, **parameters):
+    model = {"name": name, "parameters": parameters}
+    return config.validated(config.model_dump() | {"model": model}, config.source)
+
+
+def test_the_models_offered_are_those_that_a_configuration_may_name():
+    assert set(RECIPES) == set(MODELS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_model_learns_gives_probabilities_and_warns_of_nothing(small, rows, name):
+    config = small.with_params(model=name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = fit_pipeline(rows, config)
+
+    probability = model.predict_proba(rows[["a", "b", "noise"]])
+
+    assert list(model.classes_) == ["B", "M"]
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    assert (model.predict(rows[["a", "b", "noise"]]) == rows["y"]).mean() > 0.7
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_second_fit_on_more_threads_gives_the_same_probabilities_to_the_last_bit(wdbc, name):
+    config, frame = wdbc
+    config = config.with_params(model=name)
+    features = frame[frame.columns[2:]]
+
+    with threadpool_limits(1):
+        one = fit_pipeline(frame, config).predict_proba(features)
+    with threadpool_limits(2):
+        model = fit_pipeline(frame, config)
+    with threadpool_limits(1):
+        other = model.predict_proba(features)
+
+    np.testing.assert_array_equal(one, other)
+
+
+def test_the_scaler_has_seen_the_training_rows_and_no_other(wdbc):
+    config, frame = wdbc
+    train = split(frame, config)["train"]
+
+    scaler = fit_pipeline(train, config)["scale"]
+
+    np.testing.assert_allclose(scaler.mean_, train[frame.columns[2:]].mean(), rtol=1e-12)
+    assert scaler.n_samples_seen_ == len(train)
+
+
+def test_parameters_of_the_configuration_reach_the_estimator(small):
+    assert build_pipeline(with_model(small, "logistic_regression", C=0.5))["model"].C == 0.5
+    assert build_pipeline(with_model(small, "svc", C=3))["model"].estimator.C == 3
+
+
+def test_the_seed_of_the_split_seeds_the_model(small):
+    config = small.with_params(random_state=7, model="random_forest")
+
+    assert build_pipeline(config)["model"].random_state == 7
+
+
+def test_an_unknown_parameter_is_answered_with_those_that_the_model_has(small):
+    with pytest.raises(ConfigError) as caught:
+        build_pipeline(with_model(small, "svc", gama=1))
+
+    assert "small.yaml: model.parameters: Got 'gama'. For svc must be one of C, " in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("logistic_regression", {"C": -1}),
+        ("svc", {"C": "many"}),
+        ("random_forest", {"max_depth": 0}),
+        ("hist_gradient_boosting", {"learning_rate": None}),
+        ("k_nearest_neighbors", {"weights": "heavy"}),
+    ],
+)
+def test_a_value_that_the_model_refuses_is_named_without_any_data(small, rows, name, parameters):
+    config = with_model(small, name, **parameters)
+
+    for attempt in (lambda: check_parameters(config), lambda: fit_pipeline(rows, config)):
+        with pytest.raises(ConfigError) as caught:
+            attempt()
+        message = str(caught.value)
+        assert f"small.yaml: model.parameters of {name}: " in message
+        assert next(iter(parameters)) in message
+        assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_default_parameters_pass_their_check(small, name):
+    check_parameters(small.with_params(model=name))
