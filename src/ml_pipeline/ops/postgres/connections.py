@@ -75,8 +75,9 @@ def _check_version(url: DatabaseUrl, version: int) -> None:
 
 
 def _explained(url: DatabaseUrl, message: str, remedy: str) -> DatabaseError:
-    # The last line is about the last address tried; earlier ones repeat it for others.
-    reason = PREFIX.sub("", message.strip().splitlines()[-1].strip())
+    # One line for each address tried; hints follow, indented.
+    lines = [line for line in message.splitlines() if line and not line[0].isspace()]
+    reason = PREFIX.sub("", lines[-1] if lines else message.strip())
     if url.password:
         reason = reason.replace(url.password, "…")
     lowered = reason.lower()

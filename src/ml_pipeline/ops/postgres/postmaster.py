@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +51,7 @@ def find(data: Path) -> psutil.Process | None:
     return process if is_ours else None
 
 
-def clear_remains(
-    data: Path,
-    *,
-    patience_seconds: float = BACKEND_EXIT_SECONDS,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
+def clear_remains(data: Path) -> None:
     """Clear away what a killed server left: its last children, then its pid file.
 
     PostgreSQL itself refuses to start while another program of the same user has the noted pid,
@@ -66,9 +60,9 @@ def clear_remains(
     """
     if not (data / PID_FILE).exists() or find(data) is not None:
         return
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + BACKEND_EXIT_SECONDS
     while _survivors(data) and time.monotonic() < deadline:
-        sleep(0.2)
+        time.sleep(0.2)
     for process in _survivors(data):
         if _stands_in(process, data):
             _kill(process)

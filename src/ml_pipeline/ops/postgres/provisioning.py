@@ -40,6 +40,7 @@ class Step:
 def provision(project: Project) -> None:
     """Make whatever is missing; see `ml_pipeline.ops.postgres.provision`."""
     admin = _admin_url(project)
+    _require_own_server(project)
     if _is_provisioned(project, admin):
         return
     remedy = _embedded_remedy(project) if postgres.is_embedded(project) else CHECK_URL
@@ -88,6 +89,12 @@ def _admin_url(project: Project) -> DatabaseUrl:
             "start makes a new one."
         )
     return DatabaseUrl(LOOPBACK, port, "postgres", SUPERUSER, password)
+
+
+def _require_own_server(project: Project) -> None:
+    """On the recorded port of a stopped server a copy of this clone may answer, with its data."""
+    if postgres.is_embedded(project) and not postgres.is_running(project):
+        raise DatabaseError("PostgreSQL is not running. Start it: ml-pipeline db start")
 
 
 def _recorded_passwords(project: Project) -> dict[str, str]:
@@ -276,8 +283,8 @@ def _for_the_administrator(admin: DatabaseUrl, steps: list[Step]) -> str:
 
 def _embedded_remedy(project: Project) -> str:
     return (
-        f"Start it: ml-pipeline db start. If {project.secrets / PASSWORD} does not fit this "
-        "database (any more), stop everything and remove that file: the next start makes a new one."
+        f"If {project.secrets / PASSWORD} does not fit this database (any more), stop everything "
+        "and remove that file: the next start makes a new one."
     )
 
 

@@ -41,7 +41,7 @@ class DatabaseUrl:
     host
         A name, an address, or the folder of a Unix socket.
     parameters
-        What else libpq shall know (`sslmode` …), in order.
+        What else libpq shall know (`sslmode` …), by name.
     """
 
     host: str
@@ -122,7 +122,7 @@ def parse(text: str) -> DatabaseUrl:
         if not part:
             raise DatabaseError(f"ML_PIPELINE_DATABASE_URL names no {name}. Expected: {EXPECTED}")
     user, password = values.pop("user", None), values.pop("password", None)
-    return DatabaseUrl(host, int(port), database, user, password, tuple(values.items()))
+    return DatabaseUrl(host, int(port), database, user, password, tuple(sorted(values.items())))
 
 
 def _parsed(text: str) -> dict[str, str]:
