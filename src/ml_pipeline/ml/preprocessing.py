@@ -36,7 +36,4 @@ def split(frame: pd.DataFrame, config: ProblemConfig) -> dict[str, pd.DataFrame]
         random_state=config.split.random_state,
         stratify=frame[config.target.column],
     )
-    parts = {"train": train.sort_index(), "test": test.sort_index()}
-    for part in parts.values():
-        part.attrs = dict(frame.attrs)
-    return parts
+    return {"train": train.sort_index(), "test": test.sort_index()}

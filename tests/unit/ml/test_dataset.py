@@ -86,6 +86,13 @@ def test_a_quoted_field_may_hold_delimiter_newline_and_quote(problem):
     assert frame["a,1"].tolist() == ['x, "y"\nz', "w"]
 
 
+def test_newlines_in_quotes_do_not_break_a_long_file(problem):
+    frame = read_table(problem("y,a\n" + 'M,"x\ny"\n' * 200_000))
+
+    assert len(frame) == 200_000
+    assert set(frame["a"]) == {"x\ny"}
+
+
 def test_a_value_is_read_to_its_last_digit(problem):
     frame = read_table(problem("y,a\nM,0.1234567890123456789\nB,1e-320\n"))
 

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -36,19 +37,27 @@ def test_each_model_learns_gives_probabilities_and_warns_of_nothing(small, rows,
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_second_fit_on_more_threads_gives_the_same_probabilities_to_the_last_bit(wdbc, name):
+def test_a_second_fit_gives_the_same_probabilities_to_the_last_bit(wdbc, name):
     config, frame = wdbc
     config = config.with_params(model=name)
     features = frame[frame.columns[2:]]
 
-    with threadpool_limits(1):
-        one = fit_pipeline(frame, config).predict_proba(features)
-    with threadpool_limits(2):
-        model = fit_pipeline(frame, config)
-    with threadpool_limits(1):
-        other = model.predict_proba(features)
+    one, other = (fit_pipeline(frame, config).predict_proba(features) for _ in range(2))
 
     np.testing.assert_array_equal(one, other)
+
+
+def test_the_number_of_cores_changes_no_bit(problem):
+    # So many rows that BLAS, left alone, would sum in as many parts as there are cores.
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(20_000, 30)))
+    frame = frame.add_prefix("f").assign(y=np.where(frame[0] + frame[1] > 0, "M", "B"))
+    config = problem("")
+
+    def coefficients(cores):
+        with threadpool_limits(cores):
+            return fit_pipeline(frame, config)["model"].coef_
+
+    np.testing.assert_array_equal(coefficients(1), coefficients(2))
 
 
 def test_the_scaler_has_seen_the_training_rows_and_no_other(wdbc):
