@@ -71,8 +71,12 @@ class AirflowApi:
 
     def has_run(self, dag_id: str) -> bool:
         """Tell whether the DAG has ever been run."""
-        runs = self._get(f"/api/v2/dags/{dag_id}/dagRuns", limit=1)
-        return bool(runs["total_entries"])
+        return self.first_run(dag_id) is not None
+
+    def first_run(self, dag_id: str) -> str | None:
+        """Return the id of the DAG's oldest run."""
+        runs = self._get(f"/api/v2/dags/{dag_id}/dagRuns", limit=1, order_by="run_after")
+        return runs["dag_runs"][0]["dag_run_id"] if runs["dag_runs"] else None
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """Trigger a run now; return its id."""

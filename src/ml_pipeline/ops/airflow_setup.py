@@ -1,0 +1,118 @@
+"""Airflow's own tables, permissions, admin user and connection, in one process.
+
+Every `airflow` command costs seconds of imports; a first start needs five of them. Run as
+``python -m ml_pipeline.ops.airflow_setup`` in the environment of `airflow_postgresql_env.sh`; each
+finished step is a JSON line on stdout, and an error is one line on stderr.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from importlib.metadata import version
+
+from ml_pipeline.ops import linux, secrets
+from ml_pipeline.ops.project import Project
+
+ADMIN = "admin"
+RESULTS_CONNECTION = "results_db"
+DECIDING_PACKAGES = ("apache-airflow", "apache-airflow-providers-fab")
+DECIDING_SECRETS = (
+    "sql_alchemy_conn",
+    "results_db_url",
+    "admin_password",
+    "fernet_key",
+    "jwt_secret",
+    "api_secret_key",
+)
+
+
+def is_current(project: Project) -> bool:
+    """Tell, without importing Airflow, whether all of this was done for what is there now."""
+    return secrets.read(project.run, "airflow_setup") == _fingerprint(project)
+
+
+def main() -> int:
+    """Do every step; return the exit status."""
+    linux.die_with_parent(signal.SIGTERM)
+    logging.disable(logging.INFO)
+    project = Project.here()
+    password = _ensure_secrets(project)
+    stdout = sys.stdout
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # Airflow prints as it goes
+            for step in (migrate, lambda: set_up_users(password), lambda: connect_results(project)):
+                name = getattr(step, "__name__", "")
+                _timed(step, name, stdout.write)
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}".splitlines()[0], file=sys.stderr)
+        return 1
+    secrets.write(project.run, "airflow_setup", _fingerprint(project))
+    return 0
+
+
+def migrate() -> None:
+    """Create or upgrade the tables of Airflow and of its auth manager."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+def set_up_users(password: str) -> None:
+    """Synchronise roles and permissions; make the admin user, or give it its password back."""
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+
+    with get_application_builder() as builder:
+        builder.add_permissions(update_perms=True)
+        builder.sm.sync_roles()
+        user = builder.sm.find_user(ADMIN)
+        if user:
+            builder.sm.reset_password(user.id, password)
+        else:
+            role = builder.sm.find_role("Admin")
+            builder.sm.add_user(ADMIN, "Admin", "User", "admin@localhost", role, password)
+
+
+def connect_results(project: Project) -> None:
+    """Store the connection to `results_db`, encrypted with the Fernet key."""
+    from airflow.models import Connection
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    url = secrets.read(project.secrets, "results_db_url")
+    with create_session() as session:
+        session.execute(delete(Connection).where(Connection.conn_id == RESULTS_CONNECTION))
+        session.add(Connection(conn_id=RESULTS_CONNECTION, uri=url))
+
+
+def _ensure_secrets(project: Project) -> str:
+    """Generate the keys that Airflow is about to read; return the admin's password."""
+    fernet_key = base64.urlsafe_b64encode(os.urandom(32)).decode()
+    secrets.ensure(project.secrets, "fernet_key", lambda: fernet_key)
+    secrets.ensure(project.secrets, "jwt_secret")
+    secrets.ensure(project.secrets, "api_secret_key")
+    return secrets.ensure(project.secrets, "admin_password")
+
+
+def _timed(step: Callable[[], None], name: str, write: Callable[[str], object]) -> None:
+    started_at = time.monotonic()
+    step()
+    write(json.dumps({"step": name, "seconds": round(time.monotonic() - started_at, 1)}) + "\n")
+
+
+def _fingerprint(project: Project) -> str:
+    parts = [f"{package} {version(package)}" for package in DECIDING_PACKAGES]
+    parts += [str(secrets.read(project.secrets, name)) for name in DECIDING_SECRETS]
+    return sha256("\n".join(parts).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

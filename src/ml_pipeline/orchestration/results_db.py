@@ -1,0 +1,135 @@
+"""The tables of `results_db`: runs, metrics, predictions, and the checksums that loading trusts.
+
+Every write replaces what the same run wrote before, in one transaction: a task that is tried again
+leaves each row once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk.exceptions import AirflowFailException
+from psycopg2.extras import execute_values
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from psycopg2.extensions import cursor as Cursor
+
+    from ml_pipeline.storage import Run
+
+CONNECTION = "results_db"
+TABLES_LOCK = 20241124  # two first runs at once must not both create the tables
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS runs (
+    dag_id text, run_id text, created_at timestamptz NOT NULL, model text NOT NULL,
+    random_state bigint NOT NULL, params jsonb NOT NULL, document jsonb NOT NULL,
+    folder text NOT NULL, PRIMARY KEY (dag_id, run_id));
+CREATE TABLE IF NOT EXISTS metrics (
+    dag_id text, run_id text, protocol text, metric text, value double precision,
+    sd double precision, low double precision, high double precision,
+    PRIMARY KEY (dag_id, run_id, protocol, metric));
+CREATE TABLE IF NOT EXISTS predictions (
+    dag_id text, run_id text, row_number integer, row_id text, y_true text NOT NULL,
+    y_pred text NOT NULL, score double precision, PRIMARY KEY (dag_id, run_id, row_number));
+CREATE TABLE IF NOT EXISTS models (
+    dag_id text, run_id text, uri text NOT NULL, sha256 text NOT NULL, joblib_sha256 text NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (dag_id, run_id));
+"""
+
+
+def record_model(run: Run, reference: dict[str, Any]) -> None:
+    """Record the checksums of the model files that this run has just written."""
+    row = (reference["uri"], reference["sha256"], reference["joblib_sha256"])
+    with _transaction() as cursor:
+        _replace(cursor, "models", run, "uri, sha256, joblib_sha256", [row])
+
+
+def recorded_reference(run: Run, reference: dict[str, Any]) -> dict[str, Any]:
+    """Return the reference with the recorded checksums, whatever the reference itself says.
+
+    Raises
+    ------
+    AirflowFailException
+        When no model of this run is recorded.
+    """
+    query = "SELECT sha256, joblib_sha256 FROM models WHERE dag_id = %s AND run_id = %s"
+    with _transaction() as cursor:
+        cursor.execute(query, (run.dag_id, run.run_id))
+        row = cursor.fetchone()
+    if row is None:
+        raise AirflowFailException(
+            f"No model of run {run.run_id} is recorded in results_db. Clear train_model to train it"
+        )
+    return {**reference, "sha256": row[0], "joblib_sha256": row[1]}
+
+
+def record_run(run: Run, summary: dict[str, Any], predictions: pd.DataFrame) -> None:
+    """Write a run's document, metrics and predictions, in place of an earlier attempt's."""
+    document = summary["metrics"]
+    row = (
+        document["created_at"],
+        document["model"],
+        document["random_state"],
+        json.dumps(summary["params"]),
+        json.dumps(document),
+        summary["folder"],
+    )
+    columns = "created_at, model, random_state, params, document, folder"
+    with _transaction() as cursor:
+        _replace(cursor, "runs", run, columns, [row])
+        _replace(
+            cursor, "metrics", run, "protocol, metric, value, sd, low, high", _metrics(document)
+        )
+        _replace(
+            cursor,
+            "predictions",
+            run,
+            "row_number, row_id, y_true, y_pred, score",
+            _predictions(predictions),
+        )
+
+
+def _metrics(document: dict[str, Any]) -> list[tuple[Any, ...]]:
+    holdout = [
+        ("holdout", metric, one["value"], None, one["low"], one["high"])
+        for metric, one in document["holdout"].items()
+    ]
+    validation = [
+        ("cross_validation", metric, one["mean"], one["sd"], one["low"], one["high"])
+        for metric, one in document["cross_validation"].items()
+        if isinstance(one, dict)
+    ]
+    return holdout + validation
+
+
+def _predictions(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
+    return [
+        (number, str(row.row_id), str(row.y_true), str(row.y_pred), float(row.score))
+        for number, row in enumerate(frame.itertuples(index=False))
+    ]
+
+
+@contextmanager
+def _transaction() -> Iterator[Cursor]:
+    """Yield a cursor on tables that exist; commit at the end, or leave everything as it was."""
+    hook = PostgresHook(postgres_conn_id=CONNECTION)
+    with closing(hook.get_conn()) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (TABLES_LOCK,))
+        cursor.execute(TABLES)
+        yield cursor
+
+
+def _replace(
+    cursor: Cursor, table: str, run: Run, columns: str, rows: list[tuple[Any, ...]]
+) -> None:
+    cursor.execute(
+        f"DELETE FROM {table} WHERE dag_id = %s AND run_id = %s",
+        (run.dag_id, run.run_id),
+    )
+    statement = f"INSERT INTO {table} (dag_id, run_id, {columns}) VALUES %s"
+    execute_values(cursor, statement, [(run.dag_id, run.run_id, *row) for row in rows])

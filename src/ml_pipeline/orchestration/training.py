@@ -1,0 +1,66 @@
+"""The training DAG: one per configuration, `<name>_ml_pipeline`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from airflow.sdk import DAG
+
+from ml_pipeline.config import MODELS, load
+from ml_pipeline.orchestration import tasks
+from ml_pipeline.orchestration.params import training_params
+
+RETRIES = 2
+FIRST_RETRY = timedelta(seconds=5)
+LAST_RETRY = timedelta(minutes=5)
+
+DOC = """
+**{description}**
+
+Reads the data, refuses what is bad, splits, trains, judges and publishes `results/<run>/`, and
+writes the figures to `results_db`. DataFrames pass from task to task through XCom.
+
+Trigger it with other parameters to compare: a parameter given here wins over `config/{name}.yaml`.
+"""
+
+
+def build_training_dag(config_file: Path) -> DAG:
+    """Return the DAG that trains what `config_file` describes.
+
+    Raises
+    ------
+    ConfigError
+        When the file is not valid; it shows as an import error in the UI.
+    """
+    config = load(config_file)
+    name = config.name
+    with DAG(
+        dag_id=f"{name}_ml_pipeline",
+        description=config.description,
+        doc_md=DOC.format(description=config.description, name=name),
+        schedule=config.schedule,
+        start_date=datetime(2024, 1, 1),
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        params=training_params(config, list(MODELS)),
+        tags=["training", name],
+        default_args={
+            "owner": "ml-pipeline",
+            "retries": RETRIES,
+            "retry_delay": FIRST_RETRY,
+            "retry_exponential_backoff": True,
+            "max_retry_delay": LAST_RETRY,
+        },
+    ) as dag:
+        _chain_tasks(str(config_file))
+    return dag
+
+
+def _chain_tasks(file: str) -> None:
+    frame = tasks.validate_data(tasks.load_data(file), file)
+    parts = tasks.preprocess_data(frame, file)
+    reference = tasks.train_model(parts, file)
+    evaluation = tasks.evaluate_model(parts, reference, file)
+    tasks.save_results(evaluation, reference, file)
