@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ml_pipeline.config.problem import Data
 
 MOST_COLUMNS = 10_000
+BLOCK_BYTES = 4 << 20  # a row must fit into a block
 
 
 def read_table(config: ProblemConfig) -> pd.DataFrame:
@@ -98,6 +99,7 @@ def _unbalanced_line(content: bytes) -> int:
 
 def _parse(content: bytes, config: ProblemConfig) -> pa.Table:
     data, ragged = config.data, list[arrow_csv.InvalidRow]()
+    names = data.columns or _header(content, config)
 
     def remember(row: arrow_csv.InvalidRow) -> str:
         ragged.append(row)
@@ -107,22 +109,23 @@ def _parse(content: bytes, config: ProblemConfig) -> pa.Table:
         table = arrow_csv.read_csv(
             pa.BufferReader(content),
             # One thread: only then do rows carry their numbers.
-            read_options=arrow_csv.ReadOptions(use_threads=False, column_names=data.columns),
+            read_options=arrow_csv.ReadOptions(
+                use_threads=False, block_size=BLOCK_BYTES, column_names=data.columns
+            ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=data.delimiter, newlines_in_values=True, invalid_row_handler=remember
             ),
-            convert_options=_conversion(content, config),
+            convert_options=_conversion(names, config),
         )
     except pa.ArrowInvalid as error:
-        raise DataError(f"{config.data_location}: {' '.join(str(error).split())[:200]}") from error
+        raise _not_csv(config, error) from error
     if ragged:
         raise DataError(f"{config.data_location}, {_describe_ragged(ragged, data)}")
     return table
 
 
-def _conversion(content: bytes, config: ProblemConfig) -> arrow_csv.ConvertOptions:
+def _conversion(names: list[str], config: ProblemConfig) -> arrow_csv.ConvertOptions:
     """Read target and ids as text: '1', '01' and '1.0' are different labels and ids."""
-    names = config.data.columns or _header(content, config.data.delimiter)
     textual = {config.target.column, *config.data.ids}
     return arrow_csv.ConvertOptions(
         strings_can_be_null=True,
@@ -130,9 +133,22 @@ def _conversion(content: bytes, config: ProblemConfig) -> arrow_csv.ConvertOptio
     )
 
 
-def _header(content: bytes, delimiter: str) -> list[str]:
+def _header(content: bytes, config: ProblemConfig) -> list[str]:
     first_line = content.decode("utf-8-sig").lstrip().split("\n", 1)[0]
-    return next(csv.reader([first_line], delimiter=delimiter))
+    try:
+        names = next(csv.reader([first_line], delimiter=config.data.delimiter))
+    except csv.Error as error:
+        raise _not_csv(config, error) from error
+    if len(names) > MOST_COLUMNS:
+        raise DataError(
+            f"{config.data_location}: {len(names)} columns. Must be at most {MOST_COLUMNS}"
+        )
+    return names
+
+
+def _not_csv(config: ProblemConfig, error: Exception) -> DataError:
+    reason = " ".join(str(error).split())[:200]
+    return DataError(f"{config.data_location}: cannot be read as CSV: {reason}")
 
 
 def _describe_ragged(rows: list[Any], data: Data) -> str:
@@ -149,8 +165,6 @@ def _describe_ragged(rows: list[Any], data: Data) -> str:
 
 def _check_columns(frame: pd.DataFrame, config: ProblemConfig) -> None:
     location, names = config.data_location, list(frame.columns)
-    if len(names) > MOST_COLUMNS:
-        raise DataError(f"{location}: {len(names)} columns. Must be at most {MOST_COLUMNS}")
     if len(names) == 1:
         raise DataError(
             f"{location}: a single column. Is {config.data.delimiter!r} the right `data.delimiter`?"

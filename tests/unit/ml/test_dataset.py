@@ -87,10 +87,10 @@ def test_a_quoted_field_may_hold_delimiter_newline_and_quote(problem):
 
 
 def test_newlines_in_quotes_do_not_break_a_long_file(problem):
-    frame = read_table(problem("y,a\n" + 'M,"x\ny"\n' * 200_000))
+    frame = read_table(problem("y,a\n" + ('M,"' + "x\n" * 300 + '"\n') * 10_000))
 
-    assert len(frame) == 200_000
-    assert set(frame["a"]) == {"x\ny"}
+    assert len(frame) == 10_000
+    assert set(frame["a"]) == {"x\n" * 300}
 
 
 def test_a_value_is_read_to_its_last_digit(problem):
@@ -166,7 +166,13 @@ def test_a_missing_id_column_is_answered_with_a_near_name(problem):
     )
 
 
-def test_more_columns_than_any_table_has_are_refused(problem):
-    header = ",".join(["y", *(f"c{n}" for n in range(10_000))])
+@pytest.mark.parametrize("columns", [10_001, 200_000])
+def test_more_columns_than_any_table_has_are_refused(problem, columns):
+    header = ",".join(["y", *(f"column{n}" for n in range(1, columns))])
 
-    assert "10001 columns. Must be at most 10000" in refusal(problem(f"{header}\n"))
+    assert f"{columns} columns. Must be at most 10000" in refusal(problem(f"{header}\n"))
+
+
+@pytest.mark.parametrize("content", ["x" * 200_000, "y,a\nM," + "x" * 9_000_000])
+def test_what_is_one_endless_value_is_refused(problem, content):
+    assert refusal(problem(content)).startswith("rows.csv: cannot be read as CSV: ")
