@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from ml_pipeline.ops.project import Project
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRACKED = ("airflow.cfg", "config", "supervisord.conf", "webserver_config.py")
+ENOUGH_BYTES = 2**31
 MakeClone = Callable[..., Project]
 
 
@@ -30,7 +32,7 @@ def _no_settings_of_the_caller() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def open_folder() -> Iterator[Path]:
     """A temporary folder that every user can enter: as root, PostgreSQL runs as another one."""
-    folder = Path(tempfile.mkdtemp(prefix="ml-pipeline-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="ml-pipeline-test-", dir=_memory_folder()))
     folder.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(placement, "OUTSIDE", folder / "outside")
@@ -91,6 +93,16 @@ def clone(_lent_clone: Project) -> Iterator[Project]:
     """
     yield _lent_clone
     postgres.stop(_lent_clone)
+
+
+def _memory_folder() -> str | None:
+    """Return a folder in memory that is large enough, if there is one: clusters sync to disk."""
+    try:
+        memory = os.statvfs("/dev/shm")
+    except OSError:
+        return None
+    is_large = memory.f_bavail * memory.f_frsize > ENOUGH_BYTES
+    return "/dev/shm" if is_large and not memory.f_flag & os.ST_NOEXEC else None
 
 
 def copy_of(project: Project, root: Path) -> Project:
