@@ -108,15 +108,11 @@ class AirflowApi:
         return self._get(f"{path}/xcomEntries/return_value", deserialize=False)["value"]
 
     def errors_in_log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[str]:
-        """Return the messages of a task's log that tell of an error."""
+        """Return the messages of the errors in a task's log, each with its exception's."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         entries = self._get(path, full_content=True)["content"]
         events = [entry for entry in entries if isinstance(entry, dict)]
-        return [
-            str(entry["event"])
-            for entry in events
-            if entry.get("level") in {"error", "critical"} and entry.get("event")
-        ]
+        return [_message(entry) for entry in events if entry.get("level") in {"error", "critical"}]
 
     def _task_states(self, dag_id: str, run_id: str) -> list[TaskState]:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
@@ -146,3 +142,11 @@ class AirflowApi:
                 f"{answer.request.url.path}: {answer.text[:200]}"
             )
         return answer.json()
+
+
+def _message(entry: dict[str, Any]) -> str:
+    details = entry.get("error_detail") or []
+    if not details:
+        return str(entry.get("event"))
+    kind, value = details[0]["exc_type"], details[0]["exc_value"]
+    return value if kind == "AirflowFailException" else f"{kind}: {value}"

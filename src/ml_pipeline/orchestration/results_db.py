@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk.exceptions import AirflowFailException
-from psycopg2.extras import execute_values
 
 if TYPE_CHECKING:
     import pandas as pd
-    from psycopg2.extensions import cursor as Cursor
 
     from ml_pipeline.storage import Run
 
@@ -115,7 +113,7 @@ def _predictions(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def _transaction() -> Iterator[Cursor]:
+def _transaction() -> Iterator[Any]:
     """Yield a cursor on tables that exist; commit at the end, or leave everything as it was."""
     hook = PostgresHook(postgres_conn_id=CONNECTION)
     with closing(hook.get_conn()) as connection, connection, connection.cursor() as cursor:
@@ -124,12 +122,13 @@ def _transaction() -> Iterator[Cursor]:
         yield cursor
 
 
-def _replace(
-    cursor: Cursor, table: str, run: Run, columns: str, rows: list[tuple[Any, ...]]
-) -> None:
+def _replace(cursor: Any, table: str, run: Run, columns: str, rows: list[tuple[Any, ...]]) -> None:
     cursor.execute(
         f"DELETE FROM {table} WHERE dag_id = %s AND run_id = %s",
         (run.dag_id, run.run_id),
     )
-    statement = f"INSERT INTO {table} (dag_id, run_id, {columns}) VALUES %s"
-    execute_values(cursor, statement, [(run.dag_id, run.run_id, *row) for row in rows])
+    places = ", ".join(["%s"] * (2 + len(rows[0])))
+    cursor.executemany(
+        f"INSERT INTO {table} (dag_id, run_id, {columns}) VALUES ({places})",
+        [(run.dag_id, run.run_id, *row) for row in rows],
+    )
