@@ -280,6 +280,20 @@ def test_server_that_cannot_start_shows_the_end_of_its_log(make_clone: MakeClone
         postgres.start(clone)
 
 
+@NEEDS_ROOT
+def test_clone_that_root_copied_without_its_owners_runs(
+    stopped_project: Project, new_clone: Callable[[], Project]
+) -> None:
+    parent = new_clone().root
+    parent.chmod(0o755)
+    subprocess.run(["cp", "-R", stopped_project.root, parent / "copy"], check=True)
+    copy = Project(parent / "copy")
+    assert Cluster.of(copy).data.stat().st_uid == 0
+    postgres.start(copy)
+    assert postgres.is_ready(copy)
+    postgres.stop(copy)
+
+
 @pytest.fixture
 def closed_clone(make_clone: MakeClone) -> Project:
     """A clone below a folder that only root may enter."""

@@ -103,6 +103,13 @@ def is_ready(project: Project, timeout_seconds: float = 2) -> bool:
     return provisioning.answers(project, timeout_seconds)
 
 
+def has_clients(project: Project) -> bool:
+    """Tell whether anybody but us is connected to the server."""
+    from ml_pipeline.ops.postgres import provisioning
+
+    return provisioning.has_clients(project)
+
+
 def provision(project: Project) -> None:
     """Make roles, databases, grants and the secrets with their URLs, whatever is missing.
 

@@ -84,6 +84,12 @@ class Account:
         if not self.is_self:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
+    def own_tree(self, folder: Path) -> None:
+        """Give a folder and all below it to this user."""
+        for parent, folders, files in os.walk(folder):
+            for name in (".", *folders, *files):
+                self.own(Path(parent, name))
+
     def become(self) -> None:
         """Turn this process into that user's, for good."""
         os.umask(OWNER_ONLY)

@@ -101,6 +101,7 @@ class Cluster:
         """
         placement.settle(self.project, self.account)
         if self.is_initialised():
+            self._take_back()
             return
         password = secrets.ensure(self.project.secrets, PASSWORD)
         for left_over in self.home.glob("data.partial-*"):
@@ -171,6 +172,11 @@ class Cluster:
             if _has_ended_after(server, number):
                 return
         raise DatabaseError(f"PostgreSQL (process {server.pid}) cannot be stopped.")
+
+    def _take_back(self) -> None:
+        """Mend a data folder that root has copied without its owners: nobody could run it."""
+        if os.geteuid() == 0 and self.data.stat().st_uid == 0:
+            self.account.own_tree(self.data)
 
     def _initdb(self, data: Path, password: str) -> None:
         with self._password_file(password) as password_file, tempfile.TemporaryFile() as output:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ml_pipeline.errors import DatabaseError
 from ml_pipeline.ops import postgres, secrets
-from ml_pipeline.ops.postgres import urls
+from ml_pipeline.ops.postgres import catalog, urls
 from ml_pipeline.ops.postgres.cluster import PASSWORD, SUPERUSER, Cluster
 from ml_pipeline.ops.postgres.connections import (
     CHECK_URL,
@@ -48,7 +48,7 @@ def provision(project: Project) -> None:
         _refuse_foreign(project, connection, admin)
         passwords = {role: secrets.ensure(project.secrets, f"{role}_password") for role in ROLES}
         steps = _missing(connection, passwords, is_ours=postgres.is_embedded(project))
-        if steps and not _may_create(connection):
+        if steps and not catalog.may_create(connection):
             raise DatabaseError(_for_the_administrator(admin, steps))
         _carry_out(connection, steps, admin, passwords)
     _record(project, admin, passwords)
@@ -60,9 +60,19 @@ def answers(project: Project, timeout_seconds: float) -> bool:
     try:
         url = urls.parse(recorded) if recorded else _admin_url(project)
         with connected(url, timeout_seconds) as connection:
-            return _value(connection, "SELECT 1") == 1
+            return catalog.value(connection, "SELECT 1") == 1
     except DatabaseError:
         return False
+
+
+def has_clients(project: Project) -> bool:
+    """Tell whether anybody but us is connected to the server."""
+    query = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    with connected(_admin_url(project)) as connection:
+        return bool(catalog.value(connection, query))
 
 
 def refresh_urls(project: Project) -> None:
@@ -122,10 +132,12 @@ def _refuse_foreign(project: Project, connection: Connection, admin: DatabaseUrl
         return
     passwords = _recorded_passwords(project)
     for role in ROLES:
-        if _has_role(connection, role) and not _is_accepted(admin, role, passwords.get(role)):
+        if catalog.has_role(connection, role) and not _is_accepted(
+            admin, role, passwords.get(role)
+        ):
             raise DatabaseError(_foreign_role(project, admin, role))
     for database, owner in OWNERS.items():
-        actual = _owner(connection, database)
+        actual = catalog.owner(connection, database)
         if actual not in (None, owner):
             raise DatabaseError(
                 f"The database {database} exists on {admin.place} and belongs to the role "
@@ -148,14 +160,14 @@ def _is_accepted(admin: DatabaseUrl, role: str, password: str | None) -> bool:
 def _missing(connection: Connection, passwords: Mapping[str, str], *, is_ours: bool) -> list[Step]:
     steps = []
     for role in ROLES:
-        verifier = _verifier(connection, role, passwords[role])
-        if not _has_role(connection, role):
+        verifier = catalog.verifier(connection, role, passwords[role])
+        if not catalog.has_role(connection, role):
             steps.append(
                 Step(f"CREATE ROLE {role} LOGIN PASSWORD '{verifier}'", f"DROP ROLE {role}")
             )
         elif is_ours:  # on the clone's own server its secrets decide
             steps.append(Step(f"ALTER ROLE {role} LOGIN PASSWORD '{verifier}'", ""))
-    missing = [name for name in OWNERS if _owner(connection, name) is None]
+    missing = [name for name in OWNERS if catalog.owner(connection, name) is None]
     owners = sorted({OWNERS[name] for name in missing})
     # Who is no superuser may make a database only for a role that he is a member of.
     steps += [Step(f"GRANT {o} TO CURRENT_USER", f"REVOKE {o} FROM CURRENT_USER") for o in owners]
@@ -176,40 +188,28 @@ def _carry_out(
     """Take the steps and prove that they were enough; or take them all back."""
     with ExitStack() as undone:
         for step in steps:
-            _execute(connection, admin, step.statement)
+            catalog.execute(connection, admin, step.statement)
             if step.undo:
-                undone.callback(_execute, connection, admin, step.undo)
+                undone.callback(catalog.execute, connection, admin, step.undo)
         _close_metadata_to_others(admin, passwords)
         _log_in_everywhere(admin, passwords)
         undone.pop_all()
     for step in steps:
         if step.undo.startswith("REVOKE"):
-            _execute(connection, admin, step.undo)
-
-
-def _execute(connection: Connection, url: DatabaseUrl, statement: str) -> None:
-    from psycopg2 import Error
-
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-    except Error as error:
-        kind = " ".join(statement.split()[:3])
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DatabaseError(f"The server at {url.place} refuses {kind}: {reason}") from None
+            catalog.execute(connection, admin, step.undo)
 
 
 def _close_metadata_to_others(admin: DatabaseUrl, passwords: Mapping[str, str]) -> None:
     """Let nobody but its owner connect to Airflow's database; the owner may say so himself."""
     url = _logins(admin, passwords)[METADATA]
     with connected(url, remedy=CHECK_HBA) as connection:
-        _execute(connection, url, f"REVOKE CONNECT ON DATABASE {METADATA} FROM PUBLIC")
+        catalog.execute(connection, url, f"REVOKE CONNECT ON DATABASE {METADATA} FROM PUBLIC")
 
 
 def _log_in_everywhere(admin: DatabaseUrl, passwords: Mapping[str, str]) -> None:
     for url in _logins(admin, passwords).values():
         with connected(url, remedy=CHECK_HBA) as connection:
-            _value(connection, "SELECT 1")
+            catalog.value(connection, "SELECT 1")
 
 
 def _logins(admin: DatabaseUrl, passwords: Mapping[str, str]) -> dict[str, DatabaseUrl]:
@@ -237,37 +237,6 @@ def _url_secrets(admin: DatabaseUrl, passwords: Mapping[str, str]) -> dict[str, 
         "sql_alchemy_conn_async": logins[METADATA].asyncpg(),
         "sql_alchemy_conn": logins[METADATA].psycopg2(),
     }
-
-
-def _verifier(connection: Connection, role: str, password: str) -> str:
-    """Return what the server stores instead of the password, so that no log ever sees that."""
-    from psycopg2.extensions import encrypt_password
-
-    return str(encrypt_password(password, role, connection, "scram-sha-256"))
-
-
-def _has_role(connection: Connection, role: str) -> bool:
-    return _value(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", role) is not None
-
-
-def _owner(connection: Connection, database: str) -> object:
-    query = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s"
-    return _value(connection, query, database)
-
-
-def _may_create(connection: Connection) -> bool:
-    query = (
-        "SELECT rolsuper OR (rolcreaterole AND rolcreatedb) FROM pg_roles "
-        "WHERE rolname = current_user"
-    )
-    return bool(_value(connection, query))
-
-
-def _value(connection: Connection, query: str, *parameters: str) -> object:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters or None)
-        row = cursor.fetchone()
-    return row[0] if row else None
 
 
 def _for_the_administrator(admin: DatabaseUrl, steps: list[Step]) -> str:
