@@ -1,11 +1,86 @@
-"""The web server's settings, see https://docs.gunicorn.org/en/stable/settings.html."""
+"""The web server's settings: what differs from gunicorn's defaults, each with its reason.
 
+Started as ``gunicorn -c gunicorn.conf.py airflow.api_fastapi.main:app``: Airflow's own way to start
+gunicorn reads no configuration file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
 import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-bind = f"{os.environ.get('AIRFLOW__API__HOST', '127.0.0.1')}:{os.environ.get('AIRFLOW__API__PORT', '8080')}"
+from ml_pipeline.ops import linux
+
+if TYPE_CHECKING:
+    from gunicorn.arbiter import Arbiter
+    from gunicorn.workers.base import Worker
+
+COLD_PATHS = ("/execution/none", "/api/v2/none", "/auth/none")
+SHARED_MEMORY = Path("/dev/shm")
+
+
+def can_preload(platform: str) -> bool:
+    """Tell whether workers may be forked from a loaded application: never on macOS."""
+    return platform == "linux"
+
+
+# Set by `ml-pipeline up`; loopback unless the user says otherwise.
+_host = os.environ.get("AIRFLOW__API__HOST", "127.0.0.1")
+bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('AIRFLOW__API__PORT', '8080')}"
+
+# Airflow's ASGI worker, which leaves Airflow's logging in place.
 worker_class = "airflow.api_fastapi.gunicorn_app.AirflowUvicornWorker"
+
+# One more than a single one, so that a slow request delays nobody; each costs memory.
 workers = int(os.environ.get("ML_PIPELINE_API_WORKERS", "2"))
-preload_app = sys.platform == "linux"
+
+# The application is imported once, in the master, and shared by the workers.
+preload_app = can_preload(sys.platform)
+
+# A worker's heartbeat file on a disk can block the worker when the disk is busy.
+if sys.platform == "linux" and SHARED_MEMORY.is_dir():
+    worker_tmp_dir = str(SHARED_MEMORY)
+
+# Less than supervisord's patience with us (15 s), so that workers end by themselves.
+graceful_timeout = 10
+
+# supervisord controls us; a second way in is a second thing to guard.
 control_socket_disable = True
+
+# No proxy stands before us, so nobody's X-Forwarded-For is believed.
 forwarded_allow_ips = ""
+
+# Names in `ps`, for people.
+proc_name = "airflow api-server"
+
+
+def when_ready(server: Arbiter) -> None:
+    """Warm what is built on first use, and set it apart from the garbage collector, before forks.
+
+    The execution API builds its versioned routes at its first request, which takes seconds in each
+    worker; collecting garbage writes to pages that the workers could go on sharing.
+    """
+    if not preload_app:
+        return
+    asyncio.run(_request_cold_paths(server.app.wsgi()))
+    gc.collect()
+    gc.freeze()
+
+
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    """Let a worker end with its master, however that ends."""
+    linux.die_with_parent()
+
+
+async def _request_cold_paths(app: Any) -> None:
+    # Paths that nobody serves: they reach every router and middleware, but no database.
+    import httpx
+
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        for path in COLD_PATHS:
+            await client.get(path)

@@ -11,6 +11,7 @@ from ml_pipeline.ops.processes import MARKER
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.stack_record import StackRecord, socket_file
 
+LEAST_PARALLELISM = 2  # a task that waits must not hold up all others
 SECRET_VARIABLES = {"ML_PIPELINE_DATABASE_URL"}
 
 
@@ -19,6 +20,7 @@ def stack_environment(
     record: StackRecord,
     inherited: Mapping[str, str] = os.environ,
     platform: str = sys.platform,
+    cores: int = os.cpu_count() or 1,
 ) -> dict[str, str]:
     """Return the whole environment of supervisord and everything below it.
 
@@ -30,9 +32,13 @@ def stack_environment(
         The environment made by `airflow_postgresql_env.sh`.
     platform
         As in `sys.platform`.
+    cores
+        Of this machine.
     """
     api = f"http://{record.reachable_host}:{record.port}/execution/"
     return {
+        # About one task per core; the default of 32 forks 32 processes at once.
+        "AIRFLOW__CORE__PARALLELISM": str(max(LEAST_PARALLELISM, cores)),
         **without_secrets(inherited),
         MARKER: record.marker,
         "ML_PIPELINE_SOCKET": str(socket_file(project)),

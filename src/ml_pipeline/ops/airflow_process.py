@@ -1,0 +1,112 @@
+"""What an Airflow process does as it starts: preload, die with its parent, find its database.
+
+Called by `airflow_home/config/airflow_local_settings.py` in every process that imports Airflow.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ml_pipeline.errors import PipelineError
+from ml_pipeline.ops import linux
+from ml_pipeline.ops.processes import MARKER
+from ml_pipeline.ops.project import Project
+
+# What the tasks import: the child processes inherit it, and a task starts in milliseconds.
+PRELOADED = (
+    "pandas",
+    "pyarrow",
+    "sklearn",
+    "scipy.stats",
+    "ml_pipeline.config",
+    "ml_pipeline.pipeline",
+    "ml_pipeline.orchestration.training",
+    "ml_pipeline.orchestration.results_db",
+)
+PRELOAD_VARIABLE = "ML_PIPELINE_PRELOAD"
+FORKING_COMMANDS = (("scheduler",), ("celery", "worker"))
+WITHOUT_DATABASE = {"version", "config", "info", "cheat-sheet", "providers", "plugins"}
+
+log = logging.getLogger(__name__)
+
+
+def prepare(argv: Sequence[str], environment: Mapping[str, str], platform: str) -> None:
+    """Do what this process needs, by its command line.
+
+    Parameters
+    ----------
+    argv, environment, platform
+        As `sys.argv`, `os.environ` and `sys.platform`.
+    """
+    if forks_tasks(argv) and platform == "linux":
+        preload(environment.get(PRELOAD_VARIABLE, ",".join(PRELOADED)))
+        os.register_at_fork(after_in_child=linux.die_with_parent)
+    elif needs_own_database(argv, environment):
+        _provide_database(Project.here())
+
+
+def forks_tasks(argv: Sequence[str]) -> bool:
+    """Tell whether this process forks the tasks: what it has imported, they have."""
+    arguments = tuple(argv[1:])
+    return is_airflow(argv) and any(
+        arguments[: len(command)] == command for command in FORKING_COMMANDS
+    )
+
+
+def needs_own_database(argv: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Tell whether a person typed this, outside the stack, and it asks the database."""
+    is_typed = is_airflow(argv) and MARKER not in environment
+    command = argv[1] if len(argv) > 1 else "--help"
+    return is_typed and not command.startswith("-") and command not in WITHOUT_DATABASE
+
+
+def is_airflow(argv: Sequence[str]) -> bool:
+    """Tell whether the process is Airflow's command line."""
+    return bool(argv) and Path(argv[0]).name == "airflow"
+
+
+def preload(names: str) -> None:
+    """Import modules, given as a comma-separated list; a failure is a warning, not an end.
+
+    Only importing is safe before a fork: nothing may be computed here, no thread started.
+    """
+    for name in filter(None, map(str.strip, names.split(","))):
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            log.warning("cannot preload %s: %s; tasks import it themselves", name, error)
+
+
+def _provide_database(project: Project) -> None:
+    """Start the embedded database for this command, and stop it afterwards; or say what to type."""
+    from ml_pipeline.ops import airflow_setup, postgres, stack_record
+
+    try:
+        if not airflow_setup.is_current(project):
+            sys.exit("Error: this clone is not set up yet. Type: ./start_airflow.sh")
+        if not postgres.is_embedded(project) or postgres.is_running(project):
+            return
+        if stack_record.is_locked(project):
+            sys.exit("Error: the stack is starting or stopping. Wait, or see: ml-pipeline status")
+        postgres.start(project)
+    except PipelineError as error:
+        sys.exit(f"Error: {error}")
+    atexit.register(_stop_database, project, os.getpid())
+
+
+def _stop_database(project: Project, owner: int) -> None:
+    """Stop what was started for this command, unless somebody else has come to use it."""
+    from ml_pipeline.ops import postgres, stack_record
+
+    if os.getpid() != owner or stack_record.is_locked(project):
+        return
+    with suppress(PipelineError):
+        if not postgres.has_clients(project):
+            postgres.stop(project)
