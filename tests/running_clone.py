@@ -15,10 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
+from ml_pipeline.errors import StackError
 from ml_pipeline.ops import processes, stack_record
 from ml_pipeline.ops.airflow_api import AirflowApi
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.stack_record import StackRecord
+from ml_pipeline.ops.supervisor import Supervisor
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DAG_ID = "breast_cancer_ml_pipeline"
@@ -93,6 +95,14 @@ class Clone:
         for _ in api.follow(DAG_ID, run_id):
             pass
         return api.run_state(DAG_ID, run_id)
+
+    def supervised(self, name: str) -> int | None:
+        """Return a component's pid, straight from supervisord: quick enough to catch a task."""
+        supervisor = Supervisor(stack_record.socket_file(self.project))
+        try:
+            return supervisor.programs()[name].pid
+        except StackError:
+            return None
 
     def component(self, name: str) -> psutil.Process:
         return psutil.Process(self.status()["components"][name]["pid"])
