@@ -1,6 +1,12 @@
 #!/usr/bin/env bash
-# Set up what is missing, then start everything: see ml-pipeline up --help
+# Set up what is missing, start everything, run the pipeline once: see `ml-pipeline up --help`.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
-. ./airflow_postgresql_env.sh
+
+ROOT=$(CDPATH='' cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=airflow_postgresql_env.sh
+. "$ROOT/airflow_postgresql_env.sh"
+# shellcheck source=scripts/bootstrap.sh
+. "$ROOT/scripts/bootstrap.sh"
+
+bootstrap "$ROOT"
 exec ml-pipeline up "$@"

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import psutil
 
-from ml_pipeline.ops import postgres, processes, stack_record
+from ml_pipeline.ops import postgres, processes, stack_record, task_states
 from ml_pipeline.ops.health import Health
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.stack_record import StackRecord
@@ -18,6 +18,7 @@ from ml_pipeline.ops.supervisor import Program, Supervisor
 BUSY_WORKER_TITLE = "airflow worker -- LocalExecutor: "
 IDLE_WORKER_TITLE = f"{BUSY_WORKER_TITLE}<idle>"
 MONITOR = "zombie-monitor"
+QUEUED_SECONDS = 20.0  # far longer than an idle worker needs to take a task
 
 
 class Trouble(StrEnum):
@@ -28,6 +29,8 @@ class Trouble(StrEnum):
     STOPPED = "stopped"  # state T: it will never go on by itself
     STUCK = "stuck"  # a worker that supervises a task whose process is gone
     SILENT = "silent"  # a component that lives but does not answer or has no fresh heartbeat
+    STALLED = "stalled"  # a scheduler whose executor takes no tasks although workers are idle
+    LOST_TASK = "lost task"  # PostgreSQL says that it runs, and its process is gone
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def inspect(project: Project) -> list[Finding]:
         *_stopped(everything, owners),
         *_stuck(everything, owners),
         *_silent(project, record, programs),
+        *_stalled(project, everything, programs),
+        *_lost_tasks(project),
     ]
 
 
@@ -157,15 +162,37 @@ def _silent(
         if cause not in running:
             return
         if not is_healthy(running[cause]):
-            yield from _as_silent([running[cause]])
+            yield from _named(Trouble.SILENT, [running[cause]])
             return
     others = [each for name, each in running.items() if name not in {DATABASE, "api-server"}]
-    yield from _as_silent([each for each in others if not is_healthy(each)])
+    yield from _named(Trouble.SILENT, [each for each in others if not is_healthy(each)])
 
 
-def _as_silent(programs: list[Program]) -> Iterator[Finding]:
+def _stalled(
+    project: Project, everything: list[psutil.Process], programs: dict[str, Program]
+) -> Iterator[Finding]:
+    """Find a scheduler whose workers idle while tasks wait (Linux: macOS sets no titles).
+
+    LocalExecutor's workers share one queue and its lock; a worker that is killed while it waits for
+    a task takes the lock along, and no other gets a task any more.
+    """
+    scheduler = programs.get("scheduler")
+    if scheduler is None or scheduler.pid is None or scheduler.state != "running":
+        return
+    has_idle_worker = any(_title(process).startswith(IDLE_WORKER_TITLE) for process in everything)
+    if has_idle_worker and task_states.count_queued(project, QUEUED_SECONDS):
+        yield from _named(Trouble.STALLED, [scheduler])
+
+
+def _lost_tasks(project: Project) -> Iterator[Finding]:
+    for task in task_states.running(project):
+        if not psutil.pid_exists(task.pid):
+            yield Finding(Trouble.LOST_TASK, task.pid, task.started_at, task.name, 0, "scheduler")
+
+
+def _named(trouble: Trouble, programs: list[Program]) -> Iterator[Finding]:
     for program in programs:
-        finding = _finding(psutil.Process(program.pid), Trouble.SILENT) if program.pid else None
+        finding = _finding(psutil.Process(program.pid), trouble) if program.pid else None
         if finding:
             yield replace(finding, component=program.name)
 
@@ -182,9 +209,16 @@ def _finding(
 
 
 def _is_busy_without_task(process: psutil.Process) -> bool:
+    title = _title(process)
+    is_busy = title.startswith(BUSY_WORKER_TITLE) and not title.startswith(IDLE_WORKER_TITLE)
     try:
-        title = " ".join(process.cmdline())
-        is_busy = title.startswith(BUSY_WORKER_TITLE) and not title.startswith(IDLE_WORKER_TITLE)
         return is_busy and not process.children()
     except psutil.Error:
         return False
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""

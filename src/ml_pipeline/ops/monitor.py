@@ -28,6 +28,8 @@ GRACE_SECONDS = {
     Trouble.STOPPED: 15.0,
     Trouble.STUCK: 60.0,  # between the end of a task and the worker's report of it
     Trouble.SILENT: 45.0,  # on top of Airflow's own 30 s until a heartbeat counts as stale
+    Trouble.STALLED: 10.0,  # on top of the time for which the tasks have been waiting
+    Trouble.LOST_TASK: float("inf"),  # Airflow's: it tries the task again when its heartbeat ages
 }
 RUNG_SECONDS = 10.0
 Rung = Callable[[Finding], None]
@@ -103,7 +105,7 @@ class Monitor:
         if finding.trouble is Trouble.ZOMBIE:
             # Without a component the parent is an adopter, which waits, or an orphan: ended.
             return [_tell_parent, self._restart_owner if finding.component else _tell_parent]
-        if finding.trouble is Trouble.SILENT:
+        if finding.trouble in {Trouble.SILENT, Trouble.STALLED}:
             return [self._restart_owner]
         return [_end, _kill] if finding.trouble is Trouble.ORPHAN else [_kill]
 

@@ -1,0 +1,71 @@
+"""What PostgreSQL says about tasks, to be held against the processes that there are."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from ml_pipeline.errors import DatabaseError
+from ml_pipeline.ops import secrets
+from ml_pipeline.ops.project import Project
+
+RUNNING = """
+SELECT dag_id, task_id, run_id, pid, extract(epoch FROM start_date)
+FROM task_instance
+WHERE state = 'running' AND pid IS NOT NULL AND hostname IN (%s, %s)
+"""
+QUEUED = """
+SELECT count(*) FROM task_instance
+WHERE state = 'queued' AND queued_dttm < now() - make_interval(secs => %s)
+"""
+
+
+@dataclass(frozen=True)
+class RunningTask:
+    """A task that runs, if PostgreSQL is right.
+
+    Parameters
+    ----------
+    name
+        DAG, task and run, for people.
+    pid
+        Of its process on this machine.
+    started_at
+        In seconds since the epoch.
+    """
+
+    name: str
+    pid: int
+    started_at: float
+
+
+def running(project: Project) -> list[RunningTask]:
+    """Return the tasks that run on this machine, none while the database does not answer."""
+    rows = _query(project, RUNNING, socket.getfqdn(), socket.gethostname())
+    return [
+        RunningTask(f"{dag_id}.{task_id} {run_id}", pid, float(started_at))
+        for dag_id, task_id, run_id, pid, started_at in rows
+    ]
+
+
+def count_queued(project: Project, seconds: float) -> int:
+    """Return how many tasks have been given to the executor for longer than `seconds`."""
+    rows = _query(project, QUEUED, seconds)
+    return int(rows[0][0]) if rows else 0
+
+
+def _query(project: Project, query: str, *parameters: object) -> list[tuple[object, ...]]:
+    from psycopg2 import Error
+
+    from ml_pipeline.ops.postgres import urls
+    from ml_pipeline.ops.postgres.connections import connected
+
+    url = secrets.read(project.secrets, "sql_alchemy_conn")
+    if url is None:
+        return []
+    try:
+        with connected(urls.parse(url), 2) as connection, connection.cursor() as cursor:
+            cursor.execute(query, parameters)
+            return list(cursor.fetchall())
+    except (DatabaseError, Error):
+        return []

@@ -1,0 +1,90 @@
+"""The UI in a real browser: log in, the DAG, its graph, its run, a log, an XCom."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions as expected
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.running_clone import DAG_ID, Clone
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1400,900",
+)
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("chromium and chromedriver are not installed")
+    options = Options()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    browser = webdriver.Chrome(options=options, service=Service(driver))
+    yield browser
+    browser.quit()
+
+
+def await_text(browser: webdriver.Chrome, text: str) -> None:
+    WebDriverWait(browser, PATIENCE_SECONDS).until(
+        lambda each: text in each.find_element(By.TAG_NAME, "body").text,
+        f"{text!r} does not appear at {browser.current_url}",
+    )
+
+
+def keep_picture(browser: webdriver.Chrome, name: str) -> None:
+    """Keep a picture for people to look at, when a folder is named for it."""
+    if folder := os.environ.get("ML_PIPELINE_SCREENSHOTS"):
+        browser.save_screenshot(str(Path(folder) / f"{name}.png"))
+
+
+def test_ui_shows_the_dag_its_graph_run_log_and_xcom(
+    clone: Clone, browser: webdriver.Chrome
+) -> None:
+    run_id = clone.api().first_run(DAG_ID)
+    browser.get(f"http://localhost:{clone.port}/")
+    wait = WebDriverWait(browser, PATIENCE_SECONDS)
+    wait.until(expected.presence_of_element_located((By.ID, "username"))).send_keys("admin")
+    browser.find_element(By.ID, "password").send_keys(clone.password())
+    browser.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
+    await_text(browser, "Dags")
+
+    browser.get(f"http://localhost:{clone.port}/dags")
+    await_text(browser, DAG_ID)
+    keep_picture(browser, "dags")
+
+    browser.get(f"http://localhost:{clone.port}/dags/{DAG_ID}")
+    for task in ("load_data", "train_model", "save_results"):
+        await_text(browser, task)
+    keep_picture(browser, "dag")
+
+    task = f"http://localhost:{clone.port}/dags/{DAG_ID}/runs/{run_id}/tasks/save_results"
+    browser.get(task)
+    await_text(browser, "Done. Returned value was")
+    keep_picture(browser, "log")
+
+    browser.get(f"{task}/xcom")
+    await_text(browser, "metrics_path")
+    keep_picture(browser, "xcom")
