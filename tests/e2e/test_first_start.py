@@ -24,7 +24,7 @@ FirstStart = tuple[Clone, subprocess.CompletedProcess[str]]
 
 
 def test_first_start_shows_every_task_and_ends_well(first_start: FirstStart) -> None:
-    clone, start = first_start
+    _, start = first_start
     assert start.returncode == 0, start.stdout + start.stderr
     ends = [re.search(rf"^✓ {task}  \d+\.\d s$", start.stdout, re.MULTILINE) for task in TASKS]
     assert all(ends), start.stdout

@@ -71,7 +71,7 @@ def set_up_users(password: str) -> None:
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
     with get_application_builder() as builder:
-        builder.add_permissions(update_perms=True)
+        builder.add_permissions(update_perms=True)  # type: ignore[no-untyped-call]  # not typed
         builder.sm.sync_roles()
         user = builder.sm.find_user(ADMIN)
         if user:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 from ml_pipeline.errors import DatabaseError
 from ml_pipeline.ops import secrets
@@ -54,7 +55,7 @@ def count_queued(project: Project, seconds: float) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-def _query(project: Project, query: str, *parameters: object) -> list[tuple[object, ...]]:
+def _query(project: Project, query: str, *parameters: object) -> list[tuple[Any, ...]]:
     from psycopg2 import Error
 
     from ml_pipeline.ops.postgres import urls

@@ -107,7 +107,7 @@ def _metrics(document: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 def _predictions(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
     return [
-        (number, str(row.row_id), str(row.y_true), str(row.y_pred), float(row.score))
+        (number, str(row.row_id), str(row.y_true), str(row.y_pred), row.score)
         for number, row in enumerate(frame.itertuples(index=False))
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import DAG
 
@@ -59,8 +60,10 @@ def build_training_dag(config_file: Path) -> DAG:
 
 
 def _chain_tasks(file: str) -> None:
-    frame = tasks.validate_data(tasks.load_data(file), file)
-    parts = tasks.preprocess_data(frame, file)
-    reference = tasks.train_model(parts, file)
-    evaluation = tasks.evaluate_model(parts, reference, file)
+    # Each call returns an XComArg, which stands for the value that the task will return.
+    loaded: Any = tasks.load_data(file)
+    frame: Any = tasks.validate_data(loaded, file)
+    parts: Any = tasks.preprocess_data(frame, file)
+    reference: Any = tasks.train_model(parts, file)
+    evaluation: Any = tasks.evaluate_model(parts, reference, file)
     tasks.save_results(evaluation, reference, file)
