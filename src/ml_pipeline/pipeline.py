@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml_pipeline.documents import in_order, metrics_csv, metrics_document
 from ml_pipeline.ml import dataset, evaluation, preprocessing, training, validation
 from ml_pipeline.registry import model_files
 from ml_pipeline.storage import CLONE, Run, locate, results_root
@@ -104,17 +102,18 @@ def save_results(
         `run`, `folder`, `metrics_path` (relative to the results root), `metrics` (the document),
         `model_uri`, `model_sha256`, `params`.
     """
-    document = _metrics_document(evaluation, config, run)
+    document = metrics_document(evaluation, config, run)
+    params = in_order(reference["params"])
     files = {
         "metrics.json": json.dumps(document, indent=2, allow_nan=False) + "\n",
-        "metrics.csv": _metrics_csv(document),
+        "metrics.csv": metrics_csv(document),
         "predictions.csv": evaluation["predictions"].to_csv(index=False, lineterminator="\n"),
     }
     with run.writing():
         _ensure_model_is_staged(reference, run)
         for name, text in files.items():
             (run.staging / name).write_text(text, encoding="utf-8")
-        facts = {"run_id": run.run_id, "dag_id": run.dag_id, "params": reference["params"]}
+        facts = {"run_id": run.run_id, "dag_id": run.dag_id, "params": params}
         model_files.write_manifest(run.staging, **facts)
         run.publish()
     return {
@@ -124,7 +123,7 @@ def save_results(
         "metrics": document,
         "model_uri": reference["uri"],
         "model_sha256": reference["sha256"],
-        "params": reference["params"],
+        "params": params,
     }
 
 
@@ -202,37 +201,6 @@ def _portable(location: str) -> str:
     """Write a path inside the clone as seen from its folder, which may be moved."""
     path = Path(location)
     return path.relative_to(CLONE).as_posix() if path.is_relative_to(CLONE) else location
-
-
-def _metrics_document(
-    evaluation: dict[str, Any], config: ProblemConfig, run: Run
-) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "dag_id": run.dag_id,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "dataset": evaluation["dataset"],
-        "target": config.target.column,
-        "positive_class": config.target.positive,
-        "model": config.model.name,
-        "random_state": config.split.random_state,
-        "holdout": evaluation["holdout"],
-        "cross_validation": evaluation["cross_validation"],
-        "versions": model_files.versions(),
-    }
-
-
-def _metrics_csv(document: dict[str, Any]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["protocol", "metric", "value", "sd", "low", "high"])
-    for metric, one in document["holdout"].items():
-        writer.writerow(["holdout", metric, one["value"], "", one["low"], one["high"]])
-    for metric, one in document["cross_validation"].items():
-        if isinstance(one, dict):
-            figures = [one["mean"], one["sd"], one["low"], one["high"]]
-            writer.writerow(["cross_validation", metric, *figures])
-    return text.getvalue()
 
 
 def _ensure_model_is_staged(reference: dict[str, Any], run: Run) -> None:

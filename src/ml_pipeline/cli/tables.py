@@ -9,6 +9,8 @@ from rich.table import Table
 
 def metrics_table(document: dict[str, Any]) -> Table:
     """Return the metrics of a run (`metrics.json`) as a table, each with its protocol."""
+    from ml_pipeline.ml.metrics import METRICS
+
     folds, repeats = (document["cross_validation"][key] for key in ("folds", "repeats"))
     table = Table(
         title=f"{document['model']} on {document['dataset']['path']}, "
@@ -18,8 +20,8 @@ def metrics_table(document: dict[str, Any]) -> Table:
     table.add_column("metric", no_wrap=True)
     table.add_column("hold-out [95 %]", justify="right", no_wrap=True)
     table.add_column(f"{repeats}x{folds}-fold mean ± sd [95 %]", justify="right", no_wrap=True)
-    for metric, held_out in document["holdout"].items():
-        folded = document["cross_validation"][metric]
+    for metric in METRICS:
+        held_out, folded = document["holdout"][metric], document["cross_validation"][metric]
         table.add_row(
             metric,
             f"{held_out['value']:.3f} {_interval(held_out)}",

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk.exceptions import AirflowFailException
 
+from ml_pipeline.documents import COLUMNS, metrics_rows
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -80,9 +82,7 @@ def record_run(run: Run, summary: dict[str, Any], predictions: pd.DataFrame) -> 
     columns = "created_at, model, random_state, params, document, folder"
     with _transaction() as cursor:
         _replace(cursor, "runs", run, columns, [row])
-        _replace(
-            cursor, "metrics", run, "protocol, metric, value, sd, low, high", _metrics(document)
-        )
+        _replace(cursor, "metrics", run, ", ".join(COLUMNS), list(metrics_rows(document)))
         _replace(
             cursor,
             "predictions",
@@ -90,19 +90,6 @@ def record_run(run: Run, summary: dict[str, Any], predictions: pd.DataFrame) -> 
             "row_number, row_id, y_true, y_pred, score",
             _predictions(predictions),
         )
-
-
-def _metrics(document: dict[str, Any]) -> list[tuple[Any, ...]]:
-    holdout = [
-        ("holdout", metric, one["value"], None, one["low"], one["high"])
-        for metric, one in document["holdout"].items()
-    ]
-    validation = [
-        ("cross_validation", metric, one["mean"], one["sd"], one["low"], one["high"])
-        for metric, one in document["cross_validation"].items()
-        if isinstance(one, dict)
-    ]
-    return holdout + validation
 
 
 def _predictions(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
