@@ -86,10 +86,10 @@ def test_run_when_triggered_again_gives_the_same_metrics_to_the_last_digit(clone
 
 def test_run_when_triggered_with_params_uses_and_records_them(clone: Clone) -> None:
     api = clone.api()
-    run_id = api.trigger(DAG_ID, {"random_state": 7, "model": "random_forest"})
+    run_id = api.trigger(DAG_ID, {"random_state": 7, "model": "svc"})
     assert clone.finish(run_id) == "success"
     metrics = api.xcom(DAG_ID, run_id, "save_results")["metrics"]
-    assert (metrics["random_state"], metrics["model"]) == (7, "random_forest")
+    assert (metrics["random_state"], metrics["model"]) == (7, "svc")
 
 
 def test_results_db_holds_the_run(clone: Clone) -> None:

@@ -60,10 +60,12 @@ def keep_picture(browser: webdriver.Chrome, name: str) -> None:
         browser.save_screenshot(str(Path(folder) / f"{name}.png"))
 
 
-def test_ui_shows_the_dag_its_graph_run_log_and_xcom(
-    clone: Clone, browser: webdriver.Chrome
-) -> None:
-    run_id = clone.api().first_run(DAG_ID)
+def click(browser: webdriver.Chrome, css: str) -> None:
+    wait = WebDriverWait(browser, PATIENCE_SECONDS)
+    wait.until(expected.element_to_be_clickable((By.CSS_SELECTOR, css))).click()
+
+
+def log_in(browser: webdriver.Chrome, clone: Clone) -> None:
     browser.get(f"http://localhost:{clone.port}/")
     wait = WebDriverWait(browser, PATIENCE_SECONDS)
     wait.until(expected.presence_of_element_located((By.ID, "username"))).send_keys("admin")
@@ -71,20 +73,37 @@ def test_ui_shows_the_dag_its_graph_run_log_and_xcom(
     browser.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
     await_text(browser, "Dags")
 
+
+def test_ui_shows_the_dag_its_graph_run_log_xcom_and_trigger_form(
+    clone: Clone, browser: webdriver.Chrome
+) -> None:
+    dag = f"http://localhost:{clone.port}/dags/{DAG_ID}"
+    task = f"{dag}/runs/{clone.api().first_run(DAG_ID)}/tasks/save_results"
+    log_in(browser, clone)
+
     browser.get(f"http://localhost:{clone.port}/dags")
     await_text(browser, DAG_ID)
     keep_picture(browser, "dags")
 
-    browser.get(f"http://localhost:{clone.port}/dags/{DAG_ID}")
-    for task in ("load_data", "train_model", "save_results"):
-        await_text(browser, task)
-    keep_picture(browser, "dag")
+    browser.get(dag)
+    for name in ("load_data", "train_model", "save_results"):
+        await_text(browser, name)
+    keep_picture(browser, "grid")
 
-    task = f"http://localhost:{clone.port}/dags/{DAG_ID}/runs/{run_id}/tasks/save_results"
+    click(browser, "button[value=graph]")
+    click(browser, ".react-flow__node")
+    keep_picture(browser, "graph")
+
     browser.get(task)
     await_text(browser, "Done. Returned value was")
     keep_picture(browser, "log")
 
     browser.get(f"{task}/xcom")
+    click(browser, "[data-testid=expand-all-button]")
     await_text(browser, "metrics_path")
     keep_picture(browser, "xcom")
+
+    browser.get(dag)
+    click(browser, "[data-testid=trigger-dag-button]")
+    await_text(browser, "Random state")
+    keep_picture(browser, "form")

@@ -13,6 +13,7 @@ from ml_pipeline.errors import StackError
 
 TIMEOUT_SECONDS = 30.0
 POLL_SECONDS = 0.25
+CONNECT_RETRIES = 6  # 0 + 0.5 + 1 + 2 + 4 + 8 s: a web server that restarts is back by then
 PARSED_WITHIN_SECONDS = 90.0
 FINISHED = {"success", "failed"}
 
@@ -49,10 +50,15 @@ class AirflowApi:
     """
 
     def __init__(self, url: str, user: str, password: str) -> None:
-        # Loopback: no proxy of the environment, no certificates to load.
-        self._http = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False)
-        answer = self._http.post("/auth/token", json={"username": user, "password": password})
-        token = self._json(answer)["access_token"]
+        # Loopback: no proxy of the environment, no certificates to load. No connection outlives its
+        # request, so none is met half closed after the web server was restarted.
+        transport = httpx.HTTPTransport(
+            retries=CONNECT_RETRIES, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+        self._http = httpx.Client(
+            base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport
+        )
+        token = self._post("/auth/token", {"username": user, "password": password})["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
 
     def await_dag(self, dag_id: str) -> None:
@@ -64,7 +70,7 @@ class AirflowApi:
             With the first import error when it does not appear.
         """
         deadline = time.monotonic() + PARSED_WITHIN_SECONDS
-        while self._http.get(f"/api/v2/dags/{dag_id}").status_code != httpx.codes.OK:
+        while self._send("GET", f"/api/v2/dags/{dag_id}").status_code != httpx.codes.OK:
             if time.monotonic() > deadline:
                 raise StackError(f"The DAG {dag_id} does not appear. {self._import_errors()}")
             time.sleep(POLL_SECONDS)
@@ -81,8 +87,7 @@ class AirflowApi:
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """Trigger a run now; return its id."""
         body = {"logical_date": None, "conf": conf or {}}
-        answer = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body)
-        return str(self._json(answer)["dag_run_id"])
+        return str(self._post(f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
     def follow(self, dag_id: str, run_id: str) -> Iterator[TaskState | None]:
         """Yield each change of a task's state until the run has ended, None between two looks."""
@@ -132,7 +137,19 @@ class AirflowApi:
 
     def _get(self, path: str, **parameters: Any) -> Any:
         headers = {"Accept": "application/json"}
-        return self._json(self._http.get(path, params=parameters, headers=headers))
+        return self._json(self._send("GET", path, params=parameters, headers=headers))
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        return self._json(self._send("POST", path, json=body))
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise StackError(
+                f"The web server at {self._http.base_url} does not answer ({error}). See: "
+                "ml-pipeline status, ml-pipeline logs api-server"
+            ) from error
 
     @staticmethod
     def _json(answer: httpx.Response) -> Any:

@@ -27,7 +27,7 @@ def test_systemd_unit_when_the_path_is_odd_passes_systemd_s_own_check(
     project: Project, kind: Kind, tmp_path: Path
 ) -> None:
     if not shutil.which("systemd-analyze"):
-        pytest.skip("systemd is not installed")
+        pytest.skip("needs systemd")
     file = tmp_path / "ml-pipeline.service"
     file.write_text(unit(project, kind))
     scope = ["--user"] if kind is Kind.SYSTEMD_USER else []

@@ -1,0 +1,38 @@
+"""What holds for all tests: the shared clone, and which of them may be skipped."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+pytest_plugins = ["tests.running_clone"]
+
+# What no run of ours can show, wherever it runs; any other skip means that a package is missing.
+EXPLAINED_SKIPS = ("needs macOS", "needs Linux", "needs systemd")
+STRICT_VARIABLE = "ML_PIPELINE_STRICT_SKIPS"
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Name the skips that nothing explains, where all that can run has to run."""
+    for reason in _unexplained(terminalreporter):
+        terminalreporter.write_line(f"unexplained skip: {reason}", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run whose skips are not explained."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and session.exitstatus == pytest.ExitCode.OK and _unexplained(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _unexplained(reporter: TerminalReporter) -> list[str]:
+    if STRICT_VARIABLE not in os.environ:
+        return []
+    reasons = {str(report.longrepr[2]) for report in reporter.stats.get("skipped", [])}
+    return sorted(
+        reason
+        for reason in reasons
+        if not reason.removeprefix("Skipped: ").startswith(EXPLAINED_SKIPS)
+    )
