@@ -1,8 +1,10 @@
-"""One training DAG (airflow) per file in config/."""
+"""One training DAG (airflow) per file in config/; configuration.py names those not valid."""
 
 from pathlib import Path
 
+from ml_pipeline.config import load_folder
 from ml_pipeline.orchestration.training import build_training_dag
 
-for file in sorted(Path(__file__).resolve().parents[1].glob("config/*.yaml")):
-    globals()[f"{file.stem}_ml_pipeline"] = build_training_dag(file)
+problems, _ = load_folder(Path(__file__).resolve().parents[1] / "config")
+for problem in problems:
+    globals()[f"{problem.name}_ml_pipeline"] = build_training_dag(problem)

@@ -1,6 +1,6 @@
 """Problem configurations: one YAML file per problem, validated, cheap to import."""
 
-from ml_pipeline.config.loading import load
+from ml_pipeline.config.loading import load, load_folder
 from ml_pipeline.config.problem import MODELS, ProblemConfig
 
-__all__ = ["MODELS", "ProblemConfig", "load"]
+__all__ = ["MODELS", "ProblemConfig", "load", "load_folder"]

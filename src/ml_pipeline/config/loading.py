@@ -11,6 +11,23 @@ from ml_pipeline.config.problem import PROBLEM_NAME, ProblemConfig
 from ml_pipeline.errors import ConfigError
 
 
+def load_folder(folder: Path) -> tuple[list[ProblemConfig], list[ConfigError]]:
+    """Read every problem in a folder; one that is not valid leaves the others as they are.
+
+    Returns
+    -------
+    problems, errors
+        Both in the order of the files' names.
+    """
+    problems, errors = list[ProblemConfig](), list[ConfigError]()
+    for file in sorted(folder.glob("[!.]*.y*ml")):
+        try:
+            problems.append(load(file))
+        except ConfigError as error:
+            errors.append(error)
+    return problems, errors
+
+
 def load(path: Path | str) -> ProblemConfig:
     """Read and validate one problem's configuration.
 
@@ -21,9 +38,9 @@ def load(path: Path | str) -> ProblemConfig:
         the message is one line that names file, field and what is allowed.
     """
     source = Path(path).absolute()
-    if not PROBLEM_NAME.fullmatch(source.stem):
+    if not PROBLEM_NAME.fullmatch(source.stem) or source.suffix != ".yaml":
         raise ConfigError(
-            f"{source.name}: the file's name gives the DAG its id. "
+            f"{source}: the file's name gives the DAG its id. "
             "Must consist of letters, digits, '_' and '-', and end in .yaml"
         )
     return ProblemConfig.validated(_parse(source), source)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG
 
-from ml_pipeline.config import MODELS, load
+from ml_pipeline.config import MODELS, ProblemConfig
 from ml_pipeline.orchestration import tasks
 from ml_pipeline.orchestration.params import training_params
 
@@ -26,15 +25,8 @@ Trigger it with other parameters to compare: a parameter given here wins over `c
 """
 
 
-def build_training_dag(config_file: Path) -> DAG:
-    """Return the DAG that trains what `config_file` describes.
-
-    Raises
-    ------
-    ConfigError
-        When the file is not valid; it shows as an import error in the UI.
-    """
-    config = load(config_file)
+def build_training_dag(config: ProblemConfig) -> DAG:
+    """Return the DAG that trains what `config` describes."""
     name = config.name
     with DAG(
         dag_id=f"{name}_ml_pipeline",
@@ -55,7 +47,7 @@ def build_training_dag(config_file: Path) -> DAG:
             "max_retry_delay": LAST_RETRY,
         },
     ) as dag:
-        _chain_tasks(str(config_file))
+        _chain_tasks(str(config.source))
     return dag
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml_pipeline.config import load
+from ml_pipeline.config import load, load_folder
 from ml_pipeline.errors import ConfigError
 
 MINIMAL = "data: {path: rows.csv}\ntarget: {column: y, positive: M}\n"
@@ -75,3 +75,26 @@ def test_a_name_that_cannot_become_a_dag_id_is_refused(tmp_path, name):
     (tmp_path / name).write_text(MINIMAL)
 
     assert "the file's name gives the DAG its id" in refusal(tmp_path / name)
+
+
+def test_another_ending_is_refused(tmp_path):
+    (tmp_path / "wine.yml").write_text(MINIMAL)
+
+    assert refusal(tmp_path / "wine.yml").endswith("and end in .yaml")
+
+
+def test_a_folder_gives_the_valid_problems_and_what_is_wrong_with_the_others(tmp_path):
+    (tmp_path / "wine.yaml").write_text(MINIMAL)
+    (tmp_path / "iris.yaml").write_text(MINIMAL)
+    (tmp_path / "glass.yaml").write_text("data: [")
+    (tmp_path / "seeds.yml").write_text(MINIMAL)
+    (tmp_path / "._wine.yaml").write_bytes(b"what macOS leaves on other file systems")
+    (tmp_path / "notes.txt").write_text("no configuration")
+
+    problems, errors = load_folder(tmp_path)
+
+    assert [problem.name for problem in problems] == ["iris", "wine"]
+    assert [str(error).split(":")[0] for error in errors] == [
+        str(tmp_path / "glass.yaml"),
+        str(tmp_path / "seeds.yml"),
+    ]
