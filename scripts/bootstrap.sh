@@ -21,7 +21,7 @@ bootstrap() {
     LOCK=$ROOT/airflow_home/run/bootstrap.lock LOG=$ROOT/airflow_home/logs/bootstrap.log
     ! is_current || return 0
     check_folder
-    mkdir -p -m 700 "${LOCK%/*}" "${LOG%/*}"
+    (umask 077 && mkdir -p "${LOCK%/*}" "${LOG%/*}")
     trap release_lock EXIT
     trap 'interrupt 1' HUP
     trap 'interrupt 2' INT
@@ -247,7 +247,7 @@ adopt_pip_settings() {
 
 # Print one of pip's settings, from PIP_* or else from its files.
 pip_setting() {
-    printf '%s\n' "$settings" | sed -n "s/^\(:env:\|global\|install\)\.$1='\(.*\)'\$/\2/p" | head -n 1
+    printf '%s\n' "$settings" | sed -En "s/^(:env:|global|install)\.$1='(.*)'\$/\2/p" | head -n 1
 }
 
 has_uv_index() {
