@@ -20,7 +20,7 @@ _ml_pipeline_environment() {
     [ -z "${ZSH_VERSION:-}" ] || emulate -L sh
     local IFS=$' \t\n' home came_from="${ML_PIPELINE_HOME:-}"
     home=$(_ml_pipeline_folder) || return 1
-    _ml_pipeline_forget_env_file "$came_from" "$home"
+    _ml_pipeline_forget_env_file
     _ml_pipeline_drop_foreign
     _ml_pipeline_set_own "$home"
     _ml_pipeline_read_env_file "$home/.env"
@@ -53,17 +53,22 @@ _ml_pipeline_physical() {
     builtin cd -- "$1" >/dev/null && builtin pwd -P
 }
 
-# Undo what another clone's .env set, or an earlier reading of ours in this shell. A program that we
-# start finds our .env's values exported, and leaves them: they may have been changed since.
+# Undo what a .env set before, this clone's or another's, except what the caller changed since.
 _ml_pipeline_forget_env_file() {
-    local name
-    if [ "$1" != "$2" ] || [ -n "${_ml_pipeline_sourced:-}" ]; then
-        for name in ${ML_PIPELINE_ENV_FILE_NAMES:-}; do
-            ! _ml_pipeline_is_setting "$name" || unset "$name"
-        done
-        unset ML_PIPELINE_ENV_FILE_NAMES
-    fi
-    _ml_pipeline_sourced=1
+    local mark name
+    for mark in ${ML_PIPELINE_FROM_ENV_FILE:-}; do
+        name=${mark%%=*}
+        if _ml_pipeline_is_setting "$name" && [ "$mark" = "$(_ml_pipeline_mark "$name")" ]; then
+            unset "$name"
+        fi
+    done
+    unset ML_PIPELINE_FROM_ENV_FILE
+}
+
+# Print a variable's name and what tells whether its value is still the same.
+_ml_pipeline_mark() {
+    printf '%s=' "$1"
+    eval "printf '%s' \"\${$1-}\"" | cksum | tr -s ' ' :
 }
 
 _ml_pipeline_drop_foreign() {
@@ -128,27 +133,34 @@ _ml_pipeline_set_own() {
     export AIRFLOW__API__SECRET_KEY_CMD="sh -c 'cat \"\$AIRFLOW_HOME/secrets/api_secret_key\"'"
 }
 
-# Export the settings in .env that the caller did not export: NAME=value lines, never run as code.
+# Export what .env sets: NAME=value lines, never run as code.
 _ml_pipeline_read_env_file() {
-    local line name value
+    local line
     [ -r "$1" ] && [ -f "$1" ] || return 0
     while IFS= read -r line || [ -n "$line" ]; do
-        name=${line%%=*}
-        name=${name#export }
-        if [ "$name" != "$line" ] && _ml_pipeline_is_setting "$name" &&
-            ! _ml_pipeline_is_set "$name"; then
-            value=$(_ml_pipeline_unquoted "${line#*=}")
-            export "$name=$value"
-            export ML_PIPELINE_ENV_FILE_NAMES="${ML_PIPELINE_ENV_FILE_NAMES:-} $name"
-        fi
+        case $line in
+            \#*) ;;
+            *=*) _ml_pipeline_adopt_setting "$line" ;;
+        esac
     done <"$1"
+}
+
+# Export what a line of .env sets, unless the caller exported it.
+_ml_pipeline_adopt_setting() {
+    local name
+    name=$(_ml_pipeline_trimmed "${1%%=*}")
+    name=${name#export }
+    _ml_pipeline_is_setting "$name" && ! _ml_pipeline_is_set "$name" || return 0
+    export "$name=$(_ml_pipeline_unquoted "${1#*=}")"
+    ML_PIPELINE_FROM_ENV_FILE="${ML_PIPELINE_FROM_ENV_FILE:-} $(_ml_pipeline_mark "$name")"
+    export ML_PIPELINE_FROM_ENV_FILE
 }
 
 # Whether a name is one that .env may set.
 _ml_pipeline_is_setting() {
     case $1 in
         *[!ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_]*) return 1 ;;
-        ML_PIPELINE_HOME | ML_PIPELINE_ENV_FILE_NAMES) return 1 ;;
+        ML_PIPELINE_HOME | ML_PIPELINE_FROM_ENV_FILE) return 1 ;;
         ML_PIPELINE_?*) ;;
         AIRFLOW__?*) ! _ml_pipeline_is_own "$1" ;;
         *) return 1 ;;
@@ -159,16 +171,21 @@ _ml_pipeline_is_set() {
     eval "[ -n \"\${$1+set}\" ]"
 }
 
-# Print a value without its quotes, or without the blanks (and carriage return) around it.
+# Print a value without the blanks (and carriage return) around it, and without its quotes.
 _ml_pipeline_unquoted() {
-    local value="$1"
-    value=${value#"${value%%[![:space:]]*}"}
-    value=${value%"${value##*[![:space:]]}"}
+    local value
+    value=$(_ml_pipeline_trimmed "$1")
     case $value in
         \"*\") value=${value#\"} value=${value%\"} ;;
         \'*\') value=${value#\'} value=${value%\'} ;;
     esac
     printf '%s' "$value"
+}
+
+_ml_pipeline_trimmed() {
+    local text="$1"
+    text=${text#"${text%%[![:space:]]*}"}
+    printf '%s' "${text%"${text##*[![:space:]]}"}"
 }
 
 # Where the web server is found; `ml-pipeline up --port` tells its own processes another place.
@@ -244,8 +261,10 @@ _ml_pipeline_clean_up() {
     fi
 }
 
+# Not zsh's %x: without a locale that writes letters beyond ASCII as escapes.
 if [ -n "${ZSH_VERSION:-}" ]; then
-    eval '_ml_pipeline_file=${(%):-%x}'
+    # shellcheck disable=SC2154 # zsh sets it
+    _ml_pipeline_file=${functions_source[_ml_pipeline_environment]}
 else
     _ml_pipeline_file=${BASH_SOURCE[0]}
 fi
