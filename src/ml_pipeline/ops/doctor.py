@@ -20,8 +20,13 @@ DISK_BYTES = 2 * 2**30  # the environment takes 1.3 GB, the rest is for data, lo
 MEMORY_BYTES = 2 * 2**30
 OPEN_FILES = 1024
 FORK_SAFETY = {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES", "no_proxy": "*"}
-OWN_VARIABLES = {
+OWN_VARIABLES = {  # what airflow_postgresql_env.sh sets, whatever the shell said before
+    "AIRFLOW__API__BASE_URL",
+    "AIRFLOW__API__HOST",
+    "AIRFLOW__API__PORT",
+    "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC_CMD",
     "AIRFLOW__CORE__FERNET_KEY_CMD",
     "AIRFLOW__API_AUTH__JWT_SECRET_CMD",
     "AIRFLOW__API__SECRET_KEY_CMD",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,20 @@ def test_check_fork_safety_on_macos_wants_the_environment_sourced() -> None:
 def test_check_variables_shows_the_caller_s_settings_by_name_only() -> None:
     check = doctor.check_variables({"AIRFLOW__SMTP__SMTP_PASSWORD": "hush"})
     assert check.found == "AIRFLOW__SMTP__SMTP_PASSWORD"
+
+
+def test_check_variables_when_only_this_clone_set_some_shows_none() -> None:
+    script = Project.here().root / "airflow_postgresql_env.sh"
+    printed = subprocess.run(
+        ["bash", "-c", '. "$0" && env -0', script],
+        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    sourced = dict(line.split("=", 1) for line in filter(None, printed.split("\0")))
+    assert "AIRFLOW__API__PORT" in sourced
+    assert doctor.check_variables(sourced).found == "none but ours"
 
 
 def test_check_folder_when_it_cannot_be_written_says_whose_it_should_be(tmp_path: Path) -> None:
