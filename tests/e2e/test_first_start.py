@@ -62,6 +62,14 @@ def test_second_start_says_that_it_is_running_and_where(clone: Clone) -> None:
     assert f"Already running: http://localhost:{clone.port}" in second.stdout
 
 
+def test_prepare_when_running_says_so_and_leaves_it_alone(clone: Clone) -> None:
+    keeper = clone.record.keeper_pid
+    prepare = clone.sh("ml-pipeline prepare")
+    assert prepare.returncode == 0
+    assert f"Already running: http://localhost:{clone.port}" in prepare.stdout
+    assert clone.record.keeper_pid == keeper
+
+
 def test_results_hold_the_metrics_and_latest_names_them(clone: Clone) -> None:
     latest = clone.root / "results" / "latest"
     metrics = json.loads((latest / "metrics.json").read_text())

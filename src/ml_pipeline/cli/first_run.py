@@ -28,7 +28,7 @@ def run_once(project: Project, record: StackRecord, progress: Progress) -> bool:
     progress.say()
     progress.say(f"Running {DAG_ID} for the first time", style="bold")
     run_id = api.trigger(DAG_ID)
-    with progress.activity("Waiting for the first task"):
+    with progress.activity("Waiting for the tasks"):
         for task in api.follow(DAG_ID, run_id):
             if task:
                 _show(task, api, run_id, progress)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
+NEXT_COMMANDS = "Its state: ml-pipeline status    Stop it: ml-pipeline down"
 
 
 def up(
@@ -38,19 +39,18 @@ def up(
 ) -> None:
     """Prepare what is missing, start everything, run the pipeline once; Ctrl-C stops it all."""
     from ml_pipeline.cli.progress import Progress
-    from ml_pipeline.ops import stack, stack_record
+    from ml_pipeline.ops import stack_record
     from ml_pipeline.ops.project import Project
 
     project, progress = Project.here(), Progress()
-    if record := stack.running(project):
-        progress.say(f"Already running: {record.url} (keeper: process {record.keeper_pid})")
-        progress.say("Its state: ml-pipeline status    Stop it: ml-pipeline down")
+    if _is_running(project, progress):
         return
     with stack_record.lock(project) as lock:
         launched = _launch(project, progress, host, port, lock)
         is_fine = _start(launched, progress, no_run)
         if detach:
             launched.detach()
+            progress.say(f"It runs on. {NEXT_COMMANDS}", style="dim")
             raise typer.Exit(0 if is_fine else 1)
         _stay(launched, progress)
 
@@ -63,6 +63,8 @@ def prepare() -> None:
     from ml_pipeline.ops.stack_record import StackRecord
 
     project, progress = Project.here(), Progress()
+    if _is_running(project, progress):
+        return
     record = StackRecord(os.getpid(), time.time(), "prepare", DEFAULT_HOST, DEFAULT_PORT)
     with stack_record.lock(project):
         if postgres.is_embedded(project):
@@ -74,6 +76,17 @@ def prepare() -> None:
         finally:
             postgres.stop(project)
     progress.say("Ready. Start it with: ./start_airflow.sh")
+
+
+def _is_running(project: Project, progress: Progress) -> bool:
+    """Tell whether the stack runs, and if so, the user."""
+    from ml_pipeline.ops import stack
+
+    if record := stack.running(project):
+        progress.say(f"Already running: {record.url} (keeper: process {record.keeper_pid})")
+        progress.say(NEXT_COMMANDS)
+        return True
+    return False
 
 
 def _launch(project: Project, progress: Progress, host: str, port: int, lock: int) -> LaunchedStack:
@@ -149,7 +162,7 @@ def _set_up_airflow(project: Project, record: StackRecord, progress: Progress) -
     if airflow_setup.is_current(project):
         return
     with progress.step(
-        "Preparing Airflow's database: tables, permissions, admin user (about 15 s)",
+        "Preparing Airflow's database: tables, permissions, admin user (some seconds)",
         "Airflow's database is prepared",
     ):
         _run_airflow_setup(stack_environment(project, record))
@@ -177,7 +190,8 @@ def _tell_where(launched: LaunchedStack, progress: Progress) -> None:
     secret = shlex.quote(str(launched.project.secrets / "admin_password"))
     progress.say()
     progress.say(f"Airflow's UI:   {launched.record.url}", style="bold")
-    progress.say(f"User admin, password:  cat {secret}")
+    # The file ends without a newline, and a prompt right behind a password is copied with it.
+    progress.say(f"Log in:         user admin, password: cat {secret}; echo")
 
 
 def _stay(launched: LaunchedStack, progress: Progress) -> None:
