@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk.exceptions import AirflowFailException
 
-from ml_pipeline.documents import COLUMNS, metrics_rows
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -70,6 +68,8 @@ def recorded_reference(run: Run, reference: dict[str, Any]) -> dict[str, Any]:
 
 def record_run(run: Run, summary: dict[str, Any], predictions: pd.DataFrame) -> None:
     """Write a run's document, metrics and predictions, in place of an earlier attempt's."""
+    from ml_pipeline.documents import COLUMNS, metrics_rows
+
     document = summary["metrics"]
     row = (
         document["created_at"],
