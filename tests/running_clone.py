@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,19 @@ class Clone:
         Its folder.
     port
         A free one for its web server.
+    settings
+        Variables of the environment that its user exports.
     """
 
-    def __init__(self, root: Path, port: int) -> None:
+    def __init__(self, root: Path, port: int, settings: Mapping[str, str] = {}) -> None:
         self.root = root
         self.port = port
+        self.settings = settings
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the user's shell, before anything is sourced."""
+        return {**user_environment(), **self.settings}
 
     @property
     def project(self) -> Project:
@@ -62,7 +70,7 @@ class Clone:
         return subprocess.run(
             [shell, "-c", f". ./airflow_postgresql_env.sh && {command}"],
             cwd=self.root,
-            env={**user_environment(), **environment},
+            env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

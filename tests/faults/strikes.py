@@ -1,4 +1,4 @@
-"""Faults: which process of a running stack is struck, and with what; shared with benchmarks/."""
+"""Faults by signal: which process of a running stack is struck, and with what."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import psutil
 
-from ml_pipeline.ops import processes
+from ml_pipeline.ops import processes, stack_record
 from ml_pipeline.ops.inspection import BUSY_WORKER_TITLE, IDLE_WORKER_TITLE
+from ml_pipeline.ops.supervisor import Supervisor
+from tests.faults.faults import Struck, Unprepared
 from tests.running_clone import Clone
 
 PATIENCE_SECONDS = 60.0
@@ -35,7 +38,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Fault:
+class Strike(Unprepared):
     """A signal to a target."""
 
     target: Target
@@ -45,19 +48,31 @@ class Fault:
     def name(self) -> str:
         return f"{self.signal.name} {self.target.name}"
 
-    def strike(self, clone: Clone) -> psutil.Process:
-        """Send the signal to a living target, and return what was struck."""
+    def strike(self, clone: Clone) -> Struck:
+        """Send the signal to a living target."""
         while True:
             process = self.target.await_one(clone)
             try:
                 process.send_signal(self.signal)
             except psutil.NoSuchProcess:
                 continue  # it ended by itself a moment before
-            return process
+            return Struck(is_over=partial(self._is_over, process))
+
+    def _is_over(self, process: psutil.Process) -> bool:
+        """Tell whether what was killed is gone, or what was stopped stopped no more."""
+        try:
+            is_hit = self.signal == signal.SIGKILL or process.status() == psutil.STATUS_STOPPED
+            return not (is_hit and process.is_running())
+        except psutil.NoSuchProcess:
+            return True
 
 
 def _component(name: str) -> Find:
     return lambda clone: psutil.Process(pid) if (pid := clone.supervised(name)) else None
+
+
+def _supervisord(clone: Clone) -> psutil.Process:
+    return psutil.Process(Supervisor(stack_record.socket_file(clone.project)).pid())
 
 
 def _below(component: str, is_meant: Callable[[psutil.Process], bool]) -> Find:
@@ -111,6 +126,7 @@ TASK = Target("task", _below("scheduler", _is_task))
 DAG_PROCESSOR = Target("dag-processor", _component("dag-processor"))
 TRIGGERER = Target("triggerer", _component("triggerer"))
 MONITOR = Target("zombie-monitor", _component("zombie-monitor"))
+SUPERVISORD = Target("supervisord", _supervisord)
 
 TARGETS = [
     POSTMASTER,
@@ -126,4 +142,7 @@ TARGETS = [
     MONITOR,
 ]
 SIGNALS = [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM]
-FAULTS = [Fault(target, number) for number in SIGNALS for target in TARGETS]
+STRIKES = [
+    *(Strike(target, number) for target in TARGETS for number in SIGNALS),
+    *(Strike(SUPERVISORD, number) for number in (signal.SIGKILL, signal.SIGTERM)),
+]
