@@ -6,7 +6,9 @@ import hashlib
 import io
 import json
 import platform
+import warnings
 from importlib.metadata import version
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ml_pipeline.errors import PipelineError
@@ -50,11 +52,10 @@ def versions() -> dict[str, str]:
 def write_model(model: Pipeline, folder: Place) -> dict[str, str]:
     """Write `model` in both formats with their manifest, and return each file's SHA-256."""
     import joblib
-    import skops.io
 
     dumped = io.BytesIO()
     joblib.dump(model, dumped)
-    (folder / MODEL_SKOPS).write_bytes(skops.io.dumps(model))
+    (folder / MODEL_SKOPS).write_bytes(_skops().dumps(model))
     (folder / MODEL_JOBLIB).write_bytes(dumped.getvalue())
     manifest = write_manifest(folder)
     return {name: manifest["files"][name]["sha256"] for name in (MODEL_SKOPS, MODEL_JOBLIB)}
@@ -106,23 +107,35 @@ def load_model(file: Place, expected_sha256: str) -> Pipeline:
         When the file is missing, differs from the record, holds types that are not on the
         allow-list, or was made by another scikit-learn that this one cannot read.
     """
-    import skops.io
-
+    skops = _skops()
     content = read_recorded(file, expected_sha256)
     try:
-        unknown = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED_TYPES))
+        unknown = sorted(set(skops.get_untrusted_types(data=content)) - set(TRUSTED_TYPES))
         if unknown:
             raise ModelRefused(
                 f"{file}: holds types that are not on the allow-list: {', '.join(unknown)}. "
                 "Load it only if you know who made it; the list is TRUSTED_TYPES in "
                 "ml_pipeline/registry/model_files.py"
             )
-        model: Pipeline = skops.io.loads(content, trusted=list(TRUSTED_TYPES))
+        model: Pipeline = skops.loads(content, trusted=list(TRUSTED_TYPES))
     except PipelineError:
         raise
     except Exception as error:
         raise ModelRefused(f"{file}: {error}. {_remedy(file)}") from error
     return model
+
+
+def _skops() -> ModuleType:
+    """Import skops without a word.
+
+    To find where SciPy's functions come from, it asks each loaded module for each of them, and
+    every deprecated module of Airflow's answers with a warning: a thousand lines in a task's log.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from skops import io as skops_io
+    module: ModuleType = skops_io
+    return module
 
 
 def _fingerprint(content: bytes) -> dict[str, Any]:
