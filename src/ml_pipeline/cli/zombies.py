@@ -30,13 +30,13 @@ def zombies(
     interval: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks.")] = 5.0,
 ) -> None:
     """Watch for zombies, orphans, stopped, stuck and silent processes of this stack."""
-    from ml_pipeline.ops.inspection import inspect
+    from ml_pipeline.ops.inspection import inspect, lasting
 
     project = Project.here()
     if as_json and not once:
         raise typer.BadParameter("--json needs --once")
     if once and not heal:
-        findings = inspect(project)
+        findings = lasting(lambda: inspect(project))
         _show_once(findings, as_json)
         raise typer.Exit(1 if findings else 0)
     monitor = _monitor(project, interval)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import psutil
@@ -18,6 +19,8 @@ from ml_pipeline.ops.supervisor import Program, Supervisor
 BUSY_WORKER_TITLE = "airflow worker -- LocalExecutor: "
 IDLE_WORKER_TITLE = f"{BUSY_WORKER_TITLE}<idle>"
 MONITOR = "zombie-monitor"
+PASSING_SECONDS = 3.0  # until a busy parent waits for its child: a zombie of that long is none
+LOOK_AGAIN_SECONDS = 0.2
 QUEUED_SECONDS = 20.0  # far longer than an idle worker needs to take a task
 
 
@@ -35,7 +38,7 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One process in trouble.
+    """One process in trouble; equal to another when it is the same trouble of the same process.
 
     Parameters
     ----------
@@ -54,9 +57,9 @@ class Finding:
     trouble: Trouble
     pid: int
     created_at: float
-    name: str
-    parent_pid: int
-    component: str = ""
+    name: str = field(compare=False)
+    parent_pid: int = field(compare=False)
+    component: str = field(default="", compare=False)
 
     def process(self) -> psutil.Process | None:
         """Return the process, or None when it is gone, its number re-used or not."""
@@ -84,6 +87,24 @@ def inspect(project: Project) -> list[Finding]:
         *_stalled(project, everything, programs),
         *_lost_tasks(project),
     ]
+
+
+def lasting(
+    look: Callable[[], list[Finding]],
+    pause: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.monotonic,
+) -> list[Finding]:
+    """Return what `look` finds again and again for `PASSING_SECONDS`; at once when it is nothing.
+
+    Every child is a zombie from its end until its parent waits for it, and a process that was born
+    during a look seems to have no owner: what passes by itself is no trouble.
+    """
+    findings, deadline = look(), now() + PASSING_SECONDS
+    while findings and now() < deadline:
+        pause(LOOK_AGAIN_SECONDS)
+        found_again = look()
+        findings = [finding for finding in findings if finding in found_again]
+    return findings
 
 
 def find_lost(project: Project) -> list[Finding]:

@@ -16,7 +16,7 @@ import psutil
 from ml_pipeline.errors import StackError
 from ml_pipeline.ops import keeper, postgres, processes, stack_record
 from ml_pipeline.ops.health import Health
-from ml_pipeline.ops.inspection import Trouble, find_lost
+from ml_pipeline.ops.inspection import Trouble, find_lost, lasting
 from ml_pipeline.ops.log_tail import last_lines
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.stack_environment import without_secrets
@@ -176,7 +176,8 @@ def kill_component(project: Project, component: str) -> None:
 def describe(project: Project) -> dict[str, Any]:
     """Return the document of `status --json`."""
     record = running(project)
-    troubles = Counter(finding.trouble for finding in find_lost(project))
+    lost = lasting(lambda: find_lost(project))
+    troubles = Counter(finding.trouble for finding in lost)
     return {
         "running": record is not None,
         "url": record.url if record else "",

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from ml_pipeline.ops.inspection import PASSING_SECONDS, Finding, Trouble, lasting
+
+ZOMBIE = Finding(Trouble.ZOMBIE, 4, 1.0, "python", 3, "scheduler")
+ORPHAN = Finding(Trouble.ORPHAN, 5, 2.0, "sh", 1)
+
+
+class Looks:
+    """Looks at a history of findings; each pause moves its clock on."""
+
+    def __init__(self, *history: list[Finding]) -> None:
+        self.history = list(history)
+        self.clock = 0.0
+
+    def look(self) -> list[Finding]:
+        return self.history.pop(0) if len(self.history) > 1 else self.history[0]
+
+    def pause(self, seconds: float) -> None:
+        self.clock += seconds
+
+    def lasting(self) -> list[Finding]:
+        return lasting(self.look, self.pause, lambda: self.clock)
+
+
+def test_lasting_when_the_first_look_is_clean_waits_for_nothing() -> None:
+    looks = Looks([])
+    assert looks.lasting() == []
+    assert looks.clock == 0
+
+
+def test_lasting_when_a_trouble_passes_does_not_tell_of_it() -> None:
+    looks = Looks([ZOMBIE, ORPHAN], [ORPHAN], [])
+    assert looks.lasting() == []
+    assert looks.clock < PASSING_SECONDS
+
+
+def test_lasting_when_a_trouble_stays_tells_of_it_alone() -> None:
+    assert Looks([ZOMBIE], [ZOMBIE, ORPHAN]).lasting() == [ZOMBIE]
+
+
+def test_lasting_when_the_pid_is_used_again_takes_it_for_another() -> None:
+    again = Finding(Trouble.ZOMBIE, ZOMBIE.pid, ZOMBIE.created_at + 1, "python", 3, "scheduler")
+    assert Looks([ZOMBIE], [again]).lasting() == []
+
+
+def test_finding_when_the_parent_changes_is_the_same() -> None:
+    assert Finding(Trouble.ZOMBIE, 4, 1.0, "defunct", 1) == ZOMBIE
