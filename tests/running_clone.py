@@ -127,8 +127,15 @@ class Clone:
         return f"{json.dumps(self.status(), indent=1)}\n{log}"
 
     def left(self, record: StackRecord) -> list[psutil.Process]:
-        """Return what is left of a stack."""
-        return processes.ours(record)
+        """Return what is left of a stack, but for a detached keeper that init has yet to reap."""
+        return [each for each in processes.ours(record) if not _is_left_to_init(each)]
+
+
+def _is_left_to_init(process: psutil.Process) -> bool:
+    try:
+        return process.ppid() == 1 and process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def user_environment() -> dict[str, str]:
@@ -186,7 +193,6 @@ def first_start(
         yield clone, clone.up()
     finally:
         clone.down()
-        clone.sh("ml-pipeline db stop")
 
 
 @pytest.fixture

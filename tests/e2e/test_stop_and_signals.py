@@ -8,70 +8,92 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ml_pipeline.ops import stack_record
-from tests.running_clone import DAG_ID, Clone, eventually, user_environment
+from tests.running_clone import DAG_ID, START_SECONDS, Clone, eventually, user_environment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
+RUNNING = "Ctrl-C stops everything"
+STOP_SECONDS = 120
+FirstStart = tuple[Clone, subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def stopped(clone: Clone) -> Clone:
+def stopped(first_start: FirstStart) -> Clone:
     """Return the clone with nothing running."""
-    record = clone.record
+    clone, _ = first_start
     down = clone.down()
     assert down.returncode == 0, down.stdout + down.stderr
-    assert clone.left(record) == []
     return clone
 
 
-def foreground(clone: Clone, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start as a user does in a terminal of their own; its output goes nowhere."""
-    master, terminal = pty.openpty()
-    command = f"exec ./start_airflow.sh --port {clone.port} {' '.join(arguments)}"
-    process = subprocess.Popen(
-        ["bash", "-c", f". ./airflow_postgresql_env.sh && {command}"],
-        cwd=clone.root,
-        env=user_environment(),
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-    )
-    os.close(terminal)
-    os.set_blocking(master, False)
-    process.terminal = master  # type: ignore[attr-defined]
-    return process
+class Terminal:
+    """`start_airflow.sh` as a user runs it, in a terminal of its own."""
+
+    def __init__(self, clone: Clone, *arguments: str) -> None:
+        self.screen, terminal = pty.openpty()
+        command = f"exec ./start_airflow.sh --port {clone.port} {' '.join(arguments)}"
+        self.process = subprocess.Popen(
+            ["bash", "-c", f". ./airflow_postgresql_env.sh && {command}"],
+            cwd=clone.root,
+            env=user_environment(),
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+        )
+        os.close(terminal)
+        os.set_blocking(self.screen, False)
+        self.text = ""
+
+    def await_text(self, text: str) -> None:
+        eventually(lambda: text in self.read(), START_SECONDS, lambda: self.text)
+
+    def await_exit(self) -> int:
+        """Wait for the end, reading on: a full buffer would block the writer."""
+        eventually(lambda: self.read() and self.process.poll() is not None, STOP_SECONDS)
+        return int(self.process.returncode)
+
+    def read(self) -> str:
+        try:
+            self.text += os.read(self.screen, 65536).decode(errors="replace")
+        except OSError:
+            pass  # nothing new, or the other side is closed
+        return self.text
+
+    def close(self) -> None:
+        os.close(self.screen)
+        self.screen = -1
+
+    def end(self) -> None:
+        """Whatever the test did: let nothing outlive it."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        if self.screen >= 0:
+            self.await_exit()
+            self.close()
+        self.process.wait(STOP_SECONDS)
 
 
-def drain(process: subprocess.Popen[bytes]) -> bytes:
-    """Read what came, so that the terminal's buffer never blocks the writer."""
-    try:
-        return os.read(process.terminal, 65536)  # type: ignore[attr-defined]
-    except OSError:
-        return b""
+@pytest.fixture
+def start_in_terminal(stopped: Clone) -> Iterator[Callable[..., Terminal]]:
+    """Return a function that starts the stopped clone in a terminal; it is ended afterwards."""
+    terminals: list[Terminal] = []
+
+    def start(*arguments: str) -> Terminal:
+        terminals.append(Terminal(stopped, *arguments))
+        return terminals[-1]
+
+    yield start
+    for terminal in terminals:
+        terminal.end()
 
 
-def await_exit(process: subprocess.Popen[bytes], within_seconds: float = 120) -> int:
-    def has_ended() -> bool:
-        drain(process)
-        return process.poll() is not None
-
-    eventually(has_ended, within_seconds)
-    return int(process.returncode)
-
-
-def await_text(process: subprocess.Popen[bytes], text: bytes) -> None:
-    seen = bytearray()
-
-    def has_come() -> bool:
-        seen.extend(drain(process))
-        return text in seen
-
-    eventually(has_come, 120, lambda: seen.decode(errors="replace"))
+Start = Callable[..., Terminal]
 
 
 def assert_database_was_shut_down_cleanly(clone: Clone) -> None:
@@ -79,55 +101,61 @@ def assert_database_was_shut_down_cleanly(clone: Clone) -> None:
     assert log.rstrip().endswith("database system is shut down"), log
 
 
-def test_down_when_running_leaves_nothing_and_says_so(stopped: Clone) -> None:
-    assert not stopped.status()["running"]
-    assert_database_was_shut_down_cleanly(stopped)
-    again = stopped.down()
+def test_down_when_running_leaves_nothing_and_says_so(clone: Clone) -> None:
+    record = clone.record
+    down = clone.down()
+    assert down.returncode == 0, down.stdout + down.stderr
+    assert clone.left(record) == []
+    assert not clone.status()["running"]
+    assert_database_was_shut_down_cleanly(clone)
+    again = clone.down()
     assert (again.returncode, again.stdout.strip()) == (0, "Nothing was running.")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_up_when_signalled_stops_everything_and_exits_by_that_signal(
-    stopped: Clone, number: signal.Signals
+    stopped: Clone, start_in_terminal: Start, number: signal.Signals
 ) -> None:
-    process = foreground(stopped, "--no-run")
-    await_text(process, b"Ctrl-C stops everything")
+    up = start_in_terminal("--no-run")
+    up.await_text(RUNNING)
     record = stopped.record
-    process.send_signal(number)
-    assert await_exit(process) == 128 + number
+    up.process.send_signal(number)
+    assert up.await_exit() == 128 + number
     assert stopped.left(record) == []
     assert_database_was_shut_down_cleanly(stopped)
 
 
-def test_up_when_its_terminal_is_closed_stops_everything(stopped: Clone) -> None:
-    process = foreground(stopped, "--no-run")
-    await_text(process, b"Ctrl-C stops everything")
+def test_up_when_its_terminal_is_closed_stops_everything(
+    stopped: Clone, start_in_terminal: Start
+) -> None:
+    up = start_in_terminal("--no-run")
+    up.await_text(RUNNING)
     record = stopped.record
-    os.close(process.terminal)  # type: ignore[attr-defined]
-    process.send_signal(signal.SIGHUP)  # what the kernel sends to a session whose terminal is gone
-    process.wait(120)
+    up.close()
+    up.process.send_signal(signal.SIGHUP)  # the kernel's, to a session whose terminal is gone
+    up.process.wait(STOP_SECONDS)
     eventually(lambda: stopped.left(record) == [])
     assert_database_was_shut_down_cleanly(stopped)
 
 
-def test_up_when_killed_everything_ends_by_itself(stopped: Clone) -> None:
-    process = foreground(stopped, "--no-run")
-    await_text(process, b"Ctrl-C stops everything")
+def test_up_when_killed_everything_ends_by_itself(stopped: Clone, start_in_terminal: Start) -> None:
+    up = start_in_terminal("--no-run")
+    up.await_text(RUNNING)
     record = stopped.record
-    process.kill()
-    process.wait()
-    eventually(lambda: stopped.left(record) == [], 90)
+    up.process.kill()
+    up.process.wait()
+    eventually(lambda: stopped.left(record) == [], STOP_SECONDS)
     assert_database_was_shut_down_cleanly(stopped)
     assert not stack_record.is_locked(stopped.project)
 
 
 def test_up_when_interrupted_during_the_start_stops_and_the_next_start_works(
-    stopped: Clone,
+    stopped: Clone, start_in_terminal: Start
 ) -> None:
-    process = foreground(stopped, "--no-run")
-    await_text(process, b"Starting")
-    process.send_signal(signal.SIGINT)
-    assert await_exit(process) == 128 + signal.SIGINT
+    up = start_in_terminal("--no-run")
+    up.await_text("Starting api-server")
+    up.process.send_signal(signal.SIGINT)
+    assert up.await_exit() == 128 + signal.SIGINT
     assert stopped.up("--no-run").returncode == 0
 
 

@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 def down() -> None:
     """Stop everything, wait, and prove that nothing is left."""
     from ml_pipeline.cli.progress import Progress
-    from ml_pipeline.ops import stack
+    from ml_pipeline.ops import postgres, stack, stack_record
 
     project, progress = Project.here(), Progress()
-    started_at = time.monotonic()
-    with progress.activity("Stopping everything"):
-        was_running = stack.stop(project)
-    if was_running:
-        progress.done("Stopped; no process is left", time.monotonic() - started_at)
+    if stack.has_started(project):
+        with progress.step("Stopping everything", "Stopped; no process is left"):
+            stack.stop(project)
+    elif stack_record.is_locked(project):
+        raise StackError("A start is under way. Interrupt it where it runs (Ctrl-C), or wait.")
+    elif postgres.is_embedded(project) and postgres.is_running(project):
+        with progress.step("Stopping PostgreSQL", "PostgreSQL is stopped; nothing else was up"):
+            postgres.stop(project)
     else:
         progress.say("Nothing was running.")
 

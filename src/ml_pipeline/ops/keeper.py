@@ -162,7 +162,9 @@ class Keeper:
 
     def _clear(self) -> None:
         """End everything of this stack but ourselves, and reap it."""
-        while left := [process for process in processes.ours(self.record) if _is_live(process)]:
+        while left := [
+            process for process in processes.ours(self.record) if processes.is_alive(process)
+        ]:
             for process in left:
                 log.warning("ending what was left: pid %d %s", process.pid, _title(process))
             processes.end(left, LEFTOVER_GRACE_SECONDS, self._pause)
@@ -239,13 +241,6 @@ def _backoff() -> Iterator[float]:
 
 def _do_nothing(number: int, frame: FrameType | None) -> None:
     """Stand in as a handler: the number arrives through the wake-up pipe, and the loop acts."""
-
-
-def _is_live(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _title(process: psutil.Process) -> str:

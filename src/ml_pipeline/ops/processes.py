@@ -40,12 +40,20 @@ def ours(record: StackRecord) -> list[psutil.Process]:
 
 def end(processes: Iterable[psutil.Process], grace_seconds: float, pause: Pause) -> None:
     """Ask processes to end, and kill them after `grace_seconds`; who adopts them has to wait."""
-    alive = [process for process in processes if _is_alive(process)]
+    alive = [process for process in processes if is_alive(process)]
     _signal(alive, _ask_to_end)
     deadline = time.monotonic() + grace_seconds
-    while time.monotonic() < deadline and any(map(_is_alive, alive)):
+    while time.monotonic() < deadline and any(map(is_alive, alive)):
         pause(0.05)
     _signal(alive, psutil.Process.kill)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether a process still runs: a zombie does not, it only waits to be reaped."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def tree_memory_bytes(pid: int) -> int:
@@ -79,13 +87,6 @@ def _bears_our_sign(process: psutil.Process, record: StackRecord) -> bool:
 def _ask_to_end(process: psutil.Process) -> None:
     # To PostgreSQL, TERM means to wait for its clients for ever; INT is its fast, clean shutdown.
     process.send_signal(signal.SIGINT if process.name() == "postgres" else signal.SIGTERM)
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _signal(processes: Iterable[psutil.Process], send: Callable[[psutil.Process], None]) -> None:

@@ -99,8 +99,13 @@ def running(project: Project) -> StackRecord | None:
     return record if record and record.keeper() else None
 
 
-def stop(project: Project) -> bool:
-    """Stop the stack of this clone, whoever started it; return False when there was none.
+def has_started(project: Project) -> bool:
+    """Tell whether a stack was started that has not been cleared away, even if it was killed."""
+    return stack_record.read(project) is not None
+
+
+def stop(project: Project) -> None:
+    """Stop the stack of this clone, whoever started it, if there is one.
 
     Raises
     ------
@@ -109,14 +114,13 @@ def stop(project: Project) -> bool:
     """
     record = stack_record.read(project)
     if record is None:
-        return False
+        return
     if process := record.keeper():
         process.terminate()
         _, alive = psutil.wait_procs([process], STOP_WITHIN_SECONDS)
         for stubborn in alive:
             stubborn.kill()
-    clear_leftovers(project)
-    return True
+    _end_what_is_left(project, record)
 
 
 def clear_leftovers(project: Project) -> None:
@@ -127,13 +131,8 @@ def clear_leftovers(project: Project) -> None:
     StackError
         Naming the processes that could not be ended.
     """
-    record = stack_record.read(project)
-    if record is None:
-        return
-    processes.end(processes.ours(record), keeper.LEFTOVER_GRACE_SECONDS, time.sleep)
-    if left := _still_there(record):
-        raise StackError(f"These processes of the stack could not be ended: pids {left}")
-    stack_record.clear(project)
+    if record := stack_record.read(project):
+        _end_what_is_left(project, record)
 
 
 def restart(project: Project, component: str | None, report: Report) -> None:
@@ -209,9 +208,21 @@ def _components(project: Project, record: StackRecord) -> dict[str, dict[str, An
     }
 
 
+def _end_what_is_left(project: Project, record: StackRecord) -> None:
+    processes.end(processes.ours(record), keeper.LEFTOVER_GRACE_SECONDS, time.sleep)
+    if left := _still_there(record):
+        raise StackError(f"These processes of the stack could not be ended: pids {left}")
+    if stack_record.read(project) == record:  # not another one that was started meanwhile
+        stack_record.clear(project)
+
+
 def _still_there(record: StackRecord) -> list[int]:
-    """Return the pids that outlive a moment's wait for the kernel and the adopter."""
+    """Return the pids that outlive a moment's wait for the kernel and the adopter.
+
+    A detached keeper is the child of process 1, which in many containers never waits: its entry in
+    the process table is all that is left then, and nobody but that process can remove it.
+    """
     deadline = time.monotonic() + 5.0
     while (left := processes.ours(record)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return [process.pid for process in left]
+    return [process.pid for process in left if processes.is_alive(process)]
