@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,8 @@ class Terminal:
         return int(self.process.returncode)
 
     def read(self) -> str:
-        try:
+        with suppress(OSError):  # nothing new, or the other side is closed
             self.text += os.read(self.screen, 65536).decode(errors="replace")
-        except OSError:
-            pass  # nothing new, or the other side is closed
         return self.text
 
     def close(self) -> None:

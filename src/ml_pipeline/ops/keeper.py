@@ -162,9 +162,7 @@ class Keeper:
 
     def _clear(self) -> None:
         """End everything of this stack but ourselves, and reap it."""
-        while left := [
-            process for process in processes.ours(self.record) if processes.is_alive(process)
-        ]:
+        while left := list(filter(processes.is_alive, processes.ours(self.record))):
             for process in left:
                 log.warning("ending what was left: pid %d %s", process.pid, _title(process))
             processes.end(left, LEFTOVER_GRACE_SECONDS, self._pause)
