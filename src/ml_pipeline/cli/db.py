@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ml_pipeline.errors import DatabaseError, StackError
 from ml_pipeline.ops import postgres, secrets
 from ml_pipeline.ops.project import Project
+
+if TYPE_CHECKING:
+    from ml_pipeline.ops.backup.manifest import Manifest
 
 app = typer.Typer(help="The PostgreSQL server of this clone.", no_args_is_help=True)
 
@@ -77,6 +81,37 @@ def url(
         raise DatabaseError("There is no database yet. Make it: ml-pipeline db start")
     text = urls.parse(text).libpq()
     typer.echo(json.dumps({"database": database.value, "url": text}) if as_json else text)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+) -> None:
+    """Write the databases, and the secrets that belong to them, into one file."""
+    from rich.filesize import decimal
+
+    from ml_pipeline.ops import backup
+
+    manifest = backup.save(Project.here(), file, replace=force)
+    size = decimal(file.stat().st_size)
+    typer.echo(f"Backed up {_contents(manifest)} to {file} ({size}).")
+    typer.echo("Keep it safe: who has it can read the passwords of the connections.")
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="What `backup` wrote.")]) -> None:
+    """Replace the databases, and the secrets that belong to them, by those of a backup."""
+    from ml_pipeline.ops import backup
+
+    manifest = backup.restore(Project.here(), file)
+    made = f"{manifest.created_at:%Y-%m-%d %H:%M} UTC on PostgreSQL {manifest.server_version}"
+    typer.echo(f"Restored {_contents(manifest)}, backed up {made}. Start: ./start_airflow.sh")
+
+
+def _contents(manifest: Manifest) -> str:
+    names = [*manifest.databases, *manifest.secrets]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _server(project: Project) -> str:

@@ -23,6 +23,7 @@ from ml_pipeline.ops import linux, secrets
 from ml_pipeline.ops.project import Project
 
 ADMIN = "admin"
+FINGERPRINT = "airflow_setup"
 RESULTS_CONNECTION = "results_db"
 DECIDING_PACKAGES = ("apache-airflow", "apache-airflow-providers-fab")
 DECIDING_SECRETS = (
@@ -37,7 +38,12 @@ DECIDING_SECRETS = (
 
 def is_current(project: Project) -> bool:
     """Tell, without importing Airflow, whether all of this was done for what is there now."""
-    return secrets.read(project.run, "airflow_setup") == _fingerprint(project)
+    return secrets.read(project.run, FINGERPRINT) == _fingerprint(project)
+
+
+def forget(project: Project) -> None:
+    """Have all of this done again at the next start: the database is another one."""
+    (project.run / FINGERPRINT).unlink(missing_ok=True)
 
 
 def main() -> int:
@@ -55,7 +61,7 @@ def main() -> int:
     except Exception as error:
         print(f"{type(error).__name__}: {error}".splitlines()[0], file=sys.stderr)
         return 1
-    secrets.write(project.run, "airflow_setup", _fingerprint(project))
+    secrets.write(project.run, FINGERPRINT, _fingerprint(project))
     return 0
 
 

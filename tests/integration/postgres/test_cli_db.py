@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from ml_pipeline.cli.db import app
-from ml_pipeline.errors import DatabaseError, StackError
+from ml_pipeline.errors import DatabaseError, PipelineError, StackError
 from ml_pipeline.ops import postgres, stack_record
 from ml_pipeline.ops.postgres.cluster import Cluster
 from ml_pipeline.ops.project import Project
@@ -52,6 +53,19 @@ def test_start_and_stop_beside_a_stack_leave_the_database_to_it(here: Project) -
         assert "already running" in run(app, ["start"]).output
         assert isinstance(run(app, ["stop"]).exception, StackError)
     assert postgres.is_ready(here)
+
+
+def test_backup_and_restore_say_what_they_hold_and_what_to_do_next(
+    here: Project, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.zip"
+    saved = run(app, ["backup", str(file)]).output
+    assert saved.startswith(f"Backed up airflow_db, mlflow_db and results_db to {file} (")
+    assert isinstance(run(app, ["backup", str(file)]).exception, PipelineError)
+    assert "Backed up" in run(app, ["backup", str(file), "--force"]).output
+    restored = run(app, ["restore", str(file)]).output
+    assert "Restored airflow_db, mlflow_db and results_db, backed up 20" in restored
+    assert restored.endswith("Start: ./start_airflow.sh\n")
 
 
 def test_url_before_the_first_start_says_what_to_type(

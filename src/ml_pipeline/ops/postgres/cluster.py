@@ -76,9 +76,12 @@ class Cluster:
 
     @cached_property
     def binaries(self) -> Binaries:
-        """The programs that made this cluster, or will make it."""
-        found = binaries.find(self.project, self._major())
-        return placement.reachable_binaries(found, self.account, self.home)
+        """The programs that made this cluster, or will make it, where its account can run them."""
+        return placement.reachable_binaries(self.find_binaries(), self.account, self.home)
+
+    def find_binaries(self) -> Binaries:
+        """Return the programs that made this cluster, or will make it, where they are now."""
+        return binaries.find(self.project, self._major())
 
     def is_initialised(self) -> bool:
         """Tell whether the data folder is there; it never is there half made."""

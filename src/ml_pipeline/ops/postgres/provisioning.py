@@ -39,7 +39,7 @@ class Step:
 
 def provision(project: Project) -> None:
     """Make whatever is missing; see `ml_pipeline.ops.postgres.provision`."""
-    admin = _admin_url(project)
+    admin = admin_url(project)
     _require_own_server(project)
     if _is_provisioned(project, admin):
         return
@@ -58,7 +58,7 @@ def answers(project: Project, timeout_seconds: float) -> bool:
     """Tell whether a query comes back, as Airflow's role once it exists."""
     recorded = secrets.read(project.secrets, "sql_alchemy_conn")
     try:
-        url = urls.parse(recorded) if recorded else _admin_url(project)
+        url = urls.parse(recorded) if recorded else admin_url(project)
         with connected(url, timeout_seconds) as connection:
             return catalog.value(connection, "SELECT 1") == 1
     except DatabaseError:
@@ -71,7 +71,7 @@ def has_clients(project: Project) -> bool:
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     )
-    with connected(_admin_url(project)) as connection:
+    with connected(admin_url(project)) as connection:
         return bool(catalog.value(connection, query))
 
 
@@ -80,12 +80,19 @@ def refresh_urls(project: Project) -> None:
     passwords = _recorded_passwords(project)
     if secrets.read(project.secrets, "sql_alchemy_conn") is None or len(passwords) < len(ROLES):
         return
-    for name, text in _url_secrets(_admin_url(project), passwords).items():
+    for name, text in _url_secrets(admin_url(project), passwords).items():
         if secrets.read(project.secrets, name) != text:
             secrets.write(project.secrets, name, text)
 
 
-def _admin_url(project: Project) -> DatabaseUrl:
+def admin_url(project: Project) -> DatabaseUrl:
+    """Return the login that makes roles and databases.
+
+    Raises
+    ------
+    DatabaseError
+        When there is no cluster yet, or its superuser's password is lost.
+    """
     own = postgres.user_url(project)
     if own is not None:
         return urls.parse(own)
@@ -99,6 +106,25 @@ def _admin_url(project: Project) -> DatabaseUrl:
             "start makes a new one."
         )
     return DatabaseUrl(LOOPBACK, port, "postgres", SUPERUSER, password)
+
+
+def owner_urls(project: Project) -> dict[str, DatabaseUrl]:
+    """Return the login of each database's owner, by database.
+
+    Raises
+    ------
+    DatabaseError
+        When the databases have not been made yet.
+    """
+    passwords = _recorded_passwords(project)
+    if len(passwords) < len(ROLES):
+        raise DatabaseError("There is no database yet. Make it: ml-pipeline db start")
+    return _logins(admin_url(project), passwords)
+
+
+def create_database(name: str, owner: str) -> str:
+    """Return the statement that makes an empty database."""
+    return f"CREATE DATABASE {name} OWNER {owner} TEMPLATE template0 ENCODING 'UTF8'"
 
 
 def _require_own_server(project: Project) -> None:
@@ -171,15 +197,10 @@ def _missing(connection: Connection, passwords: Mapping[str, str], *, is_ours: b
     owners = sorted({OWNERS[name] for name in missing})
     # Who is no superuser may make a database only for a role that he is a member of.
     steps += [Step(f"GRANT {o} TO CURRENT_USER", f"REVOKE {o} FROM CURRENT_USER") for o in owners]
-    steps += [_create_database(name) for name in missing]
+    steps += [
+        Step(create_database(name, OWNERS[name]), f"DROP DATABASE {name}") for name in missing
+    ]
     return steps
-
-
-def _create_database(name: str) -> Step:
-    return Step(
-        f"CREATE DATABASE {name} OWNER {OWNERS[name]} TEMPLATE template0 ENCODING 'UTF8'",
-        f"DROP DATABASE {name}",
-    )
 
 
 def _carry_out(
