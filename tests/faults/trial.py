@@ -136,7 +136,7 @@ class Trial:
                 break
             time.sleep(0.5)
         if healthy_at:
-            self._await_clean(healthy_at + CLEAN_WITHIN_SECONDS)
+            self._await_clean(max(healthy_at + CLEAN_WITHIN_SECONDS, now + SETTLED_SECONDS))
         return healthy_at
 
     def _await_clean(self, deadline: float) -> None:

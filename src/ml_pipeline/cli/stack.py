@@ -72,6 +72,7 @@ def _is_all_healthy(document: dict[str, Any]) -> bool:
 
 def _print_status(document: dict[str, Any]) -> None:
     from ml_pipeline.cli.progress import Progress
+    from ml_pipeline.ops import stack
 
     progress = Progress()
     if not document["running"]:
@@ -79,6 +80,8 @@ def _print_status(document: dict[str, Any]) -> None:
     else:
         progress.console.print(_table(document["components"]))
         progress.say(f"UI:        {document['url']}")
+        for explanation in stack.explain_failures(Project.here()):
+            progress.failed(explanation)
     if where := _database_place():
         progress.say(f"Database:  {where}")
     progress.say(f"Zombies:   {document['zombies']}    Orphans: {document['orphans']}")

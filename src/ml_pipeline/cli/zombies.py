@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +44,7 @@ def zombies(
     monitor = _monitor(project, interval)
     print(_capability(project), file=sys.stderr)
     if heal:
-        _heal(monitor, once)
+        _heal(monitor, once, _pulse(project))
     else:
         _watch(monitor)
 
@@ -55,6 +57,7 @@ def _monitor(project: Project, interval: float) -> Monitor:
     return Monitor(
         inspect=lambda: inspect(project),
         kill_component=lambda name: stack.kill_component(project, name),
+        start_component=lambda name: stack.start_component(project, name),
         interval_seconds=interval,
     )
 
@@ -66,11 +69,20 @@ def _capability(project: Project) -> str:
     return reaping_capability(sys.platform, has_stack=stack.running(project) is not None)
 
 
-def _heal(monitor: Monitor, once: bool) -> None:
-    """Look and mend, until told to stop; with `once` until the stack has been clean or 60 s."""
+def _pulse(project: Project) -> Callable[[], None]:
+    """Return what gives a sign of life: the stack's own monitor is watched, a person's is not."""
+    from ml_pipeline.ops.monitor_beat import Pulse
+    from ml_pipeline.ops.processes import MARKER
+
+    return Pulse(project).beat if MARKER in os.environ else lambda: None
+
+
+def _heal(monitor: Monitor, once: bool, give_sign_of_life: Callable[[], None]) -> None:
+    """Look and mend, until told to stop; with `once` until the stack is clean, or for 90 s."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     deadline = time.monotonic() + 90.0
     while True:
+        give_sign_of_life()
         try:
             monitor.heal()
         except StackError as error:  # supervisord restarts: nothing to ask for a moment

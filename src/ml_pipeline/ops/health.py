@@ -11,7 +11,8 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from ml_pipeline.ops import postgres
+from ml_pipeline.ops import monitor_beat, postgres
+from ml_pipeline.ops.monitor_beat import MONITOR
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.stack_record import StackRecord
 from ml_pipeline.ops.supervisor import Program
@@ -63,6 +64,8 @@ class Health:
                 return postgres.is_ready(self.project)
             if program.name == "api-server":
                 return bool(document)
+            if program.name == MONITOR:
+                return monitor_beat.is_fresh(self.project, program.pid)
             part = IN_HEALTH_DOCUMENT.get(program.name)
             if part is None:
                 return bool(program.state == "running")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -18,7 +19,7 @@ from ml_pipeline.ops.supervisor import Program, Supervisor
 
 BUSY_WORKER_TITLE = "airflow worker -- LocalExecutor: "
 IDLE_WORKER_TITLE = f"{BUSY_WORKER_TITLE}<idle>"
-MONITOR = "zombie-monitor"
+API_SERVER = "api-server"
 PASSING_SECONDS = 3.0  # until a busy parent waits for its child: a zombie of that long is none
 LOOK_AGAIN_SECONDS = 0.2
 QUEUED_SECONDS = 20.0  # far longer than an idle worker needs to take a task
@@ -32,6 +33,7 @@ class Trouble(StrEnum):
     STOPPED = "stopped"  # state T: it will never go on by itself
     STUCK = "stuck"  # a worker that supervises a task whose process is gone
     SILENT = "silent"  # a component that lives but does not answer or has no fresh heartbeat
+    FAILED = "failed"  # a component that supervisord has given up after several starts
     STALLED = "stalled"  # a scheduler whose executor takes no tasks although workers are idle
     LOST_TASK = "lost task"  # PostgreSQL says that it runs, and its process is gone
 
@@ -70,6 +72,18 @@ class Finding:
         return process if process.create_time() == self.created_at else None
 
 
+@dataclass(frozen=True)
+class Failure(Finding):
+    """A component that supervisord has given up; `created_at` is when its last process ended."""
+
+    component: str = ""  # compared, since there is no process to tell two of them apart
+
+
+def failure_of(program: Program) -> Failure:
+    """Return the finding for a component that supervisord has given up."""
+    return Failure(Trouble.FAILED, 0, program.ended_at, program.name, 0, program.name)
+
+
 def inspect(project: Project) -> list[Finding]:
     """Look once at the stack of this clone, running or not."""
     findings = find_lost(project)
@@ -83,7 +97,7 @@ def inspect(project: Project) -> list[Finding]:
         *findings,
         *_stopped(everything, owners),
         *_stuck(everything, owners),
-        *_silent(project, record, programs),
+        *_unwell(project, record, programs),
         *_stalled(project, everything, programs),
         *_lost_tasks(project),
     ]
@@ -165,28 +179,32 @@ def _stuck(everything: list[psutil.Process], owners: dict[int, str]) -> Iterator
                 yield replace(finding, component=owners[process.pid])
 
 
-def _silent(
+def _unwell(
     project: Project, record: StackRecord, programs: dict[str, Program]
 ) -> Iterator[Finding]:
-    """Find components without a sign of life, if what they depend on gives one.
+    """Find components that were given up or give no sign of life, if what they need gives one.
 
     While the database is away, nobody can write a heartbeat, and while the web server is away,
     nobody can be asked for one: only the cause is in trouble then.
     """
+    if not postgres.is_embedded(project) and not postgres.is_ready(project):
+        return
     is_healthy = Health(project, record).check()
-    running = {name: each for name, each in programs.items() if each.state == "running"}
-    for cause in (DATABASE, "api-server"):
-        if cause == DATABASE and not postgres.is_embedded(project):
-            if not postgres.is_ready(project):
-                return
-            continue
-        if cause not in running:
+    causes = [DATABASE, API_SERVER] if postgres.is_embedded(project) else [API_SERVER]
+    for program in [programs[name] for name in causes if name in programs]:
+        if not is_healthy(program):
+            yield from _trouble_of(program)
             return
-        if not is_healthy(running[cause]):
-            yield from _named(Trouble.SILENT, [running[cause]])
-            return
-    others = [each for name, each in running.items() if name not in {DATABASE, "api-server"}]
-    yield from _named(Trouble.SILENT, [each for each in others if not is_healthy(each)])
+    for program in programs.values():
+        if not is_healthy(program):
+            yield from _trouble_of(program)
+
+
+def _trouble_of(program: Program) -> Iterator[Finding]:
+    if program.state == "failed":
+        yield failure_of(program)
+    elif program.state == "running":
+        yield from _named(Trouble.SILENT, [program])
 
 
 def _stalled(
@@ -213,9 +231,10 @@ def _lost_tasks(project: Project) -> Iterator[Finding]:
 
 def _named(trouble: Trouble, programs: list[Program]) -> Iterator[Finding]:
     for program in programs:
-        finding = _finding(psutil.Process(program.pid), trouble) if program.pid else None
-        if finding:
-            yield replace(finding, component=program.name)
+        with suppress(psutil.NoSuchProcess):
+            finding = _finding(psutil.Process(program.pid), trouble) if program.pid else None
+            if finding:
+                yield replace(finding, component=program.name)
 
 
 def _finding(

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from types import FrameType
 from typing import NoReturn
@@ -29,6 +30,7 @@ import psutil
 from ml_pipeline.errors import PipelineError, StackError
 from ml_pipeline.ops import linux, postgres, processes, stack_record
 from ml_pipeline.ops.health import Health
+from ml_pipeline.ops.monitor_beat import Watch
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.stack_environment import stack_environment
 from ml_pipeline.ops.stack_record import StackRecord
@@ -42,6 +44,8 @@ ANSWER_WITHIN_SECONDS = 10.0
 LEFTOVER_GRACE_SECONDS = 5.0
 RESTART_PAUSE_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 STABLE_AFTER_SECONDS = 120.0
+LOOK_SECONDS = 1.0
+MONITOR_PATIENCE_LOOKS = 60  # far longer than its slowest look at a stack that hangs
 
 log = logging.getLogger("keeper")
 
@@ -99,8 +103,10 @@ class Keeper:
         """Spawn, then watch; return when supervisord is gone or does not come up whole."""
         try:
             spawn()
+            watch = Watch(self.project, MONITOR_PATIENCE_LOOKS)
             while True:
-                self._pause_while_alive(1.0)
+                self._pause_while_alive(LOOK_SECONDS)
+                _end_if_hanging(watch)
         except PipelineError as error:
             log.error("%s; all of it is started again", error)
 
@@ -239,6 +245,14 @@ def _backoff() -> Iterator[float]:
 
 def _do_nothing(number: int, frame: FrameType | None) -> None:
     """Stand in as a handler: the number arrives through the wake-up pipe, and the loop acts."""
+
+
+def _end_if_hanging(watch: Watch) -> None:
+    """Kill the zombie monitor when it hangs, for supervisord to start it again: nobody else can."""
+    if process := watch.hanging():
+        log.warning("the zombie monitor, pid %d, gives no sign of life: killing it", process.pid)
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _title(process: psutil.Process) -> str:

@@ -18,7 +18,8 @@ import psutil
 
 from ml_pipeline.errors import StackError
 from ml_pipeline.ops import linux
-from ml_pipeline.ops.inspection import MONITOR, Finding, Trouble
+from ml_pipeline.ops.inspection import Failure, Finding, Trouble
+from ml_pipeline.ops.monitor_beat import MONITOR
 
 log = logging.getLogger("zombie-monitor")
 
@@ -28,10 +29,13 @@ GRACE_SECONDS = {
     Trouble.STOPPED: 15.0,
     Trouble.STUCK: 60.0,  # between the end of a task and the worker's report of it
     Trouble.SILENT: 45.0,  # on top of Airflow's own 30 s until a heartbeat counts as stale
+    Trouble.FAILED: 30.0,  # doubled after each vain start: the cause may be gone, or need a person
     Trouble.STALLED: 10.0,  # on top of the time for which the tasks have been waiting
     Trouble.LOST_TASK: float("inf"),  # Airflow's: it tries the task again when its heartbeat ages
 }
 RUNG_SECONDS = 10.0
+LONGEST_GRACE_SECONDS = 1800.0
+STARTS_REMEMBERED_SECONDS = 3600.0
 Rung = Callable[[Finding], None]
 
 
@@ -60,6 +64,8 @@ class Monitor:
         Takes one look at the stack.
     kill_component
         Kills a component by its name, for supervisord to start it again.
+    start_component
+        Starts a component that supervisord has given up.
     now
         The clock, in seconds.
     interval_seconds
@@ -68,10 +74,12 @@ class Monitor:
 
     inspect: Callable[[], list[Finding]]
     kill_component: Callable[[str], None]
+    start_component: Callable[[str], None]
     now: Callable[[], float] = time.monotonic
     interval_seconds: float = 5.0
     _since: dict[Finding, float] = field(default_factory=dict)
     _rungs: dict[Finding, int] = field(default_factory=dict)
+    _starts: dict[str, list[float]] = field(default_factory=dict)
     _looked_at: float | None = None
 
     def look(self) -> list[tuple[Finding, float]]:
@@ -88,9 +96,10 @@ class Monitor:
         """Take the next step against each trouble that has outlasted its grace."""
         for finding, age in list(self.look()):
             rung = self._rungs[finding]
-            due = GRACE_SECONDS[finding.trouble] + rung * RUNG_SECONDS
+            due = self._grace_seconds(finding) + rung * RUNG_SECONDS
             ladder = self._ladder(finding)
-            if age >= due and finding.process() is not None:
+            is_there = isinstance(finding, Failure) or finding.process() is not None
+            if age >= due and is_there:
                 self._rungs[finding] = rung + 1
                 ladder[min(rung, len(ladder) - 1)](finding)
 
@@ -105,16 +114,30 @@ class Monitor:
         if finding.trouble is Trouble.ZOMBIE:
             # Without a component the parent is an adopter, which waits, or an orphan: ended.
             return [_tell_parent, self._restart_owner if finding.component else _tell_parent]
+        if finding.trouble is Trouble.FAILED:
+            return [self._start_again]
         if finding.trouble in {Trouble.SILENT, Trouble.STALLED}:
             return [self._restart_owner]
         return [_end, _kill] if finding.trouble is Trouble.ORPHAN else [_kill]
 
+    def _grace_seconds(self, finding: Finding) -> float:
+        grace = GRACE_SECONDS[finding.trouble]
+        if finding.trouble is not Trouble.FAILED:
+            return grace
+        return min(grace * 2.0 ** len(self._recent_starts(finding)), LONGEST_GRACE_SECONDS)
+
+    def _recent_starts(self, finding: Finding) -> list[float]:
+        starts = self._starts.get(finding.component, [])
+        return [at for at in starts if self.now() - at < STARTS_REMEMBERED_SECONDS]
+
     def _restart_owner(self, finding: Finding) -> None:
         _log_step(f"restarting {finding.component}", finding)
-        try:
-            self.kill_component(finding.component)
-        except StackError as error:
-            log.warning("%s", error)
+        _ask(self.kill_component, finding.component)
+
+    def _start_again(self, finding: Finding) -> None:
+        _log_step("starting it again", finding)
+        self._starts[finding.component] = [*self._recent_starts(finding), self.now()]
+        _ask(self.start_component, finding.component)
 
     def _forgive_a_pause(self, now: float) -> None:
         """Start all ages anew after the machine slept: nobody could do anything meanwhile."""
@@ -122,6 +145,13 @@ class Monitor:
             log.info("the machine paused for %.0f s; all ages start anew", now - self._looked_at)
             self._since.clear()
             self._rungs.clear()
+
+
+def _ask(act: Callable[[str], None], component: str) -> None:
+    try:
+        act(component)
+    except StackError as error:
+        log.warning("%s", error)
 
 
 def _tell_parent(finding: Finding) -> None:

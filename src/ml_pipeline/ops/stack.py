@@ -24,6 +24,7 @@ from ml_pipeline.ops.stack_record import StackRecord
 from ml_pipeline.ops.start_order import (
     DATABASE,
     Report,
+    explain_failure,
     start_and_wait,
     start_clients,
     stop_in_order,
@@ -170,6 +171,25 @@ def kill_component(project: Project, component: str) -> None:
         When supervisord does not answer or the component is not running.
     """
     Supervisor(stack_record.socket_file(project)).signal(component, "KILL")
+
+
+def start_component(project: Project, component: str) -> None:
+    """Start a component that supervisord has given up.
+
+    Raises
+    ------
+    StackError
+        When supervisord does not answer or refuses.
+    """
+    Supervisor(stack_record.socket_file(project)).start(component)
+
+
+def explain_failures(project: Project) -> list[str]:
+    """Say of each component that supervisord has given up why, and what to do."""
+    if running(project) is None:
+        return []
+    programs = Supervisor(stack_record.socket_file(project)).programs()
+    return [explain_failure(each) for each in programs.values() if each.state == "failed"]
 
 
 def describe(project: Project) -> dict[str, Any]:

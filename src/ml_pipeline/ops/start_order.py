@@ -79,9 +79,14 @@ def start_and_wait(
 def _raise_if_failed(programs: list[Program], deadline: float) -> None:
     for program in programs:
         if program.state == "failed":
-            raise StackError(_explain(program, "keeps failing"))
+            raise StackError(explain_failure(program))
     if time.monotonic() > deadline:
         raise StackError(_explain(programs[0], f"is not ready after {READY_WITHIN_SECONDS:.0f} s"))
+
+
+def explain_failure(program: Program) -> str:
+    """Say of a component that supervisord has given up: its last log lines, and the remedy."""
+    return _explain(program, "keeps failing")
 
 
 def _explain(program: Program, what: str) -> str:

@@ -38,6 +38,7 @@ class Program:
     has_ended: bool
     pid: int | None
     started_at: float
+    ended_at: float
     log: Path
 
 
@@ -127,5 +128,6 @@ def _program(info: dict[str, Any]) -> Program:
         has_ended=info["state"] in STOPPED_STATES,
         pid=info["pid"] or None,
         started_at=info["start"],
+        ended_at=info["stop"],
         log=Path(info["stdout_logfile"]),
     )

@@ -13,8 +13,8 @@ def toy_stack(tmp_path: Path) -> Iterator[Callable[..., ToyStack]]:
     """Return a function that launches a stack of the given programs; all of it ends afterwards."""
     stacks: list[ToyStack] = []
 
-    def launch(**programs: str) -> ToyStack:
-        stack = ToyStack(tmp_path / "a clone with a space", programs)
+    def launch(folder: str = "a clone with a space", **programs: str) -> ToyStack:
+        stack = ToyStack(tmp_path / folder, programs)
         stacks.append(stack)
         stack.launch()
         stack.start_programs()

@@ -24,6 +24,7 @@ from pathlib import Path
 import ml_pipeline.ops.keeper as keeper
 from ml_pipeline.ops.project import Project
 keeper.Project.here = classmethod(lambda cls: Project(Path(sys.argv[1])))
+keeper.LOOK_SECONDS, keeper.MONITOR_PATIENCE_LOOKS = 0.1, 30
 sys.exit(keeper.main(sys.argv[2:]))
 """
 HEAD = """
@@ -42,12 +43,14 @@ PROGRAM = """
 command = {command}
 autostart = false
 autorestart = true
-startsecs = 0
+startsecs = {startsecs}
+startretries = 0
 stopwaitsecs = 2
 stdout_logfile = %(ENV_AIRFLOW_HOME)s/logs/stack/{name}.log
 redirect_stderr = true
 """
-DATABASE = PROGRAM.format(name="postgres", command="sleep 1000")
+FRAIL = "frail"  # given up by supervisord when it ends within a second
+DATABASE = PROGRAM.format(name="postgres", command="sleep 1000", startsecs=0)
 
 
 class ToyStack:
@@ -60,7 +63,9 @@ class ToyStack:
         for name, source in programs.items():
             script = root / f"{name}.py"
             script.write_text(textwrap.dedent(source))
-            conf.append(PROGRAM.format(name=name, command=f'{sys.executable} "{script}"'))
+            command = f'{sys.executable} "{script}"'
+            startsecs = 1 if name == FRAIL else 0
+            conf.append(PROGRAM.format(name=name, command=command, startsecs=startsecs))
         (self.project.airflow_home / "supervisord.conf").write_text("".join(conf))
         self.supervisor = Supervisor(stack_record.socket_file(self.project))
         self._lifeline = -1
@@ -91,7 +96,8 @@ class ToyStack:
     def start_programs(self) -> None:
         for name in self.supervisor.programs():
             self.supervisor.start(name)
-        eventually(lambda: all(p.state == "running" for p in self.supervisor.programs().values()))
+        eventually(lambda: all(p.state != "stopped" for p in self.supervisor.programs().values()))
+        eventually(lambda: all(p.state != "starting" for p in self.supervisor.programs().values()))
 
     def pid(self, name: str) -> int:
         pid = self.supervisor.programs()[name].pid

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ml_pipeline.ops.inspection import PASSING_SECONDS, Finding, Trouble, lasting
+from ml_pipeline.ops.inspection import PASSING_SECONDS, Failure, Finding, Trouble, lasting
 
 ZOMBIE = Finding(Trouble.ZOMBIE, 4, 1.0, "python", 3, "scheduler")
 ORPHAN = Finding(Trouble.ORPHAN, 5, 2.0, "sh", 1)
@@ -46,3 +46,9 @@ def test_lasting_when_the_pid_is_used_again_takes_it_for_another() -> None:
 
 def test_finding_when_the_parent_changes_is_the_same() -> None:
     assert Finding(Trouble.ZOMBIE, 4, 1.0, "defunct", 1) == ZOMBIE
+
+
+def test_failures_of_two_components_in_the_same_second_are_two() -> None:
+    names = ("scheduler", "triggerer")
+    failures = [Failure(Trouble.FAILED, 0, 7.0, name, 0, name) for name in names]
+    assert len(set(failures)) == 2

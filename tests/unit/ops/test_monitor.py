@@ -12,8 +12,15 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from ml_pipeline.ops.inspection import MONITOR, Finding, Trouble
-from ml_pipeline.ops.monitor import GRACE_SECONDS, RUNG_SECONDS, Monitor, reaping_capability
+from ml_pipeline.ops.inspection import Failure, Finding, Trouble
+from ml_pipeline.ops.monitor import (
+    GRACE_SECONDS,
+    RUNG_SECONDS,
+    STARTS_REMEMBERED_SECONDS,
+    Monitor,
+    reaping_capability,
+)
+from ml_pipeline.ops.monitor_beat import MONITOR
 
 
 @pytest.fixture
@@ -61,8 +68,12 @@ class Replay:
         self.findings = list(findings)
         self.time = 1000.0
         self.killed: list[str] = []
+        self.started: list[str] = []
         self.monitor = Monitor(
-            inspect=lambda: self.findings, kill_component=self.killed.append, now=lambda: self.time
+            inspect=lambda: self.findings,
+            kill_component=self.killed.append,
+            start_component=self.started.append,
+            now=lambda: self.time,
         )
 
     def heal_for(self, seconds: float) -> None:
@@ -176,3 +187,26 @@ def test_monitor_when_it_finds_itself_does_nothing() -> None:
 )
 def test_capability_at_start_says_who_reaps(platform: str, has_stack: bool, expected: str) -> None:
     assert expected in reaping_capability(platform, has_stack)
+
+
+def test_failed_component_is_started_after_its_grace_and_then_ever_more_rarely() -> None:
+    def fails(ended_at: float) -> Failure:
+        return Failure(Trouble.FAILED, 0, ended_at, "scheduler", 0, "scheduler")
+
+    grace = GRACE_SECONDS[Trouble.FAILED]
+    replay = Replay(fails(1.0))
+    replay.heal_for(grace - 5)
+    assert replay.started == []
+    replay.heal_for(5)
+    assert replay.started == ["scheduler"]
+    replay.findings = [fails(2.0)]  # in vain
+    replay.heal_for(2 * grace - 5)
+    assert replay.started == ["scheduler"]
+    replay.heal_for(5)
+    assert replay.started == ["scheduler"] * 2
+    replay.findings = []
+    replay.time += 2 * STARTS_REMEMBERED_SECONDS
+    replay.heal_for(0)
+    replay.findings = [fails(3.0)]
+    replay.heal_for(grace + 5)
+    assert replay.started == ["scheduler"] * 3
