@@ -37,7 +37,7 @@ class Outcome:
     zombies, orphans
         At the end, at most 60 s after that.
     restarts
-        How often components were started again.
+        How often components were started again because of it.
     states
         In which each run has ended.
     complaints
@@ -95,7 +95,7 @@ class Trial:
 
     def _run(self) -> Outcome:
         self._await("healthy before the fault", self._is_healthy)
-        runs_before = self._ledger.runs()
+        runs_before, restarts_before = self._ledger.runs(), self._restarts()
         runs = self._trigger()
         struck = self._fault.strike(self._clone)
         struck_at = time.monotonic()
@@ -107,7 +107,7 @@ class Trial:
             seconds_to_healthy=healthy_at and healthy_at - struck_at,
             zombies=self._document.get("zombies", -1),
             orphans=self._document.get("orphans", -1),
-            restarts=sum(each["restarts"] for each in self._components().values()),
+            restarts=self._restarts(since=restarts_before),
             states={dag_id: self._state((dag_id, run_id)) for dag_id, run_id in runs},
             complaints=complaints,
         )
@@ -183,6 +183,10 @@ class Trial:
 
     def _is_clean(self) -> bool:
         return self._document.get("zombies") == 0 and self._document.get("orphans") == 0
+
+    def _restarts(self, since: int = 0) -> int:
+        count = sum(each["restarts"] for each in self._components().values())
+        return count - since if count >= since else count  # supervisord itself began anew
 
     def _components(self) -> dict[str, dict[str, Any]]:
         return dict(self._document.get("components", {}))

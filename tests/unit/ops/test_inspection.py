@@ -1,6 +1,20 @@
 from __future__ import annotations
 
-from ml_pipeline.ops.inspection import PASSING_SECONDS, Failure, Finding, Trouble, lasting
+import os
+from pathlib import Path
+
+import pytest
+
+from ml_pipeline.ops.inspection import (
+    PASSING_SECONDS,
+    Failure,
+    Finding,
+    Trouble,
+    lasting,
+    trouble_of,
+)
+from ml_pipeline.ops.start_order import READY_WITHIN_SECONDS
+from ml_pipeline.ops.supervisor import Program
 
 ZOMBIE = Finding(Trouble.ZOMBIE, 4, 1.0, "python", 3, "scheduler")
 ORPHAN = Finding(Trouble.ORPHAN, 5, 2.0, "sh", 1)
@@ -52,3 +66,21 @@ def test_failures_of_two_components_in_the_same_second_are_two() -> None:
     names = ("scheduler", "triggerer")
     failures = [Failure(Trouble.FAILED, 0, 7.0, name, 0, name) for name in names]
     assert len(set(failures)) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "age_seconds", "expected"),
+    [
+        ("running", READY_WITHIN_SECONDS + 1, [Trouble.SILENT]),
+        ("running", READY_WITHIN_SECONDS - 1, []),  # a busy machine starts it slowly
+        ("starting", READY_WITHIN_SECONDS + 1, []),
+        ("stopped", READY_WITHIN_SECONDS + 1, []),
+        ("failed", 1, [Trouble.FAILED]),
+    ],
+)
+def test_trouble_of_an_unhealthy_component_depends_on_its_state_and_age(
+    state: str, age_seconds: float, expected: list[Trouble]
+) -> None:
+    now = 1e9
+    program = Program("scheduler", state, False, os.getpid(), now - age_seconds, now, Path("log"))
+    assert [finding.trouble for finding in trouble_of(program, now)] == expected

@@ -1,0 +1,266 @@
+"""What is left behind, what becomes a zombie, and what it costs: this stack and others.
+
+``python -m benchmarks.comparison`` runs the same program, DAG and machine for each: stock
+`airflow standalone`, this stack, this stack without its subreaper, and without any help of the
+kernel, which is what macOS has. Celery is not compared yet: this stack does not start it yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import describe_machine
+from benchmarks.process_census import Census
+from benchmarks.subjects import (
+    OurStack,
+    Standalone,
+    Subject,
+    await_healthy,
+    is_healthy,
+    without_kernel_help,
+    without_subreaper,
+)
+from ml_pipeline.ops.airflow_api import FINISHED
+
+OUTPUT = Path("benchmarks") / "results" / "comparison.json"
+DAG_ID, TASKS = "ten_tasks", 10
+RUNS = 10  # a hundred tasks
+BUSY_LOOPS = 2
+SETTLED_SECONDS = 20.0
+LEFT_AFTER_SECONDS = 60.0
+FINISHED_WITHIN_SECONDS = 900.0
+MEGABYTE = 2**20
+
+
+@dataclass
+class Figures:
+    """What was measured of one subject; each field is a row of the table."""
+
+    name: str
+    start_seconds: float = 0.0
+    processes_idle: int = 0
+    memory_idle_mb: int = 0
+    memory_after_mb: int = 0
+    seconds_for_100_tasks: float = 0.0
+    zombies_in_100_tasks: int = 0
+    timeouts_in_100_tasks: int = 0
+    loaded_seconds_for_100_tasks: float = 0.0
+    loaded_zombies_in_100_tasks: int = 0
+    loaded_timeouts_in_100_tasks: int = 0
+    failed_runs: int = 0
+    alive_after_scheduler_kill: int = 0
+    zombies_after_scheduler_kill: int = 0
+    scheduler_back_after_seconds: float | None = None
+    run_after_scheduler_kill: str = ""
+    end_seconds_after_term: float | None = None
+    alive_after_term: int = 0
+    zombies_after_term: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+
+def measure(subject: Subject) -> Figures:
+    """Start the subject twice: for work and the end of its scheduler, then for its own end."""
+    figures = Figures(subject.name)
+    with running(subject) as (top, census, seconds):
+        figures.start_seconds = round(seconds, 1)
+        time.sleep(SETTLED_SECONDS)
+        figures.processes_idle = len(census.alive())
+        figures.memory_idle_mb = census.pss_bytes() // MEGABYTE
+        _measure_work(subject, census, figures)
+        _measure_loaded_work(subject, census, figures)
+        figures.memory_after_mb = census.pss_bytes() // MEGABYTE
+        _measure_scheduler_kill(subject, census, figures)
+    with running(subject) as (top, census, _):
+        _run(subject, 1)
+        _measure_end(top, census, figures)
+    return figures
+
+
+@contextmanager
+def running(subject: Subject) -> Iterator[tuple[psutil.Process, Census, float]]:
+    """Start it; yield its first process, the census, and how long it took; leave nothing."""
+    started_at, launched_at = time.time(), time.monotonic()
+    top, census = subject.launch()
+    try:
+        with census.taken():
+            await_healthy(subject, since=started_at)
+            subject.api().await_dag(DAG_ID)
+            yield top, census, time.monotonic() - launched_at
+    finally:
+        if top.is_running():
+            top.terminate()
+            _await(lambda: not census.alive(), LEFT_AFTER_SECONDS)
+        census.count()
+        census.end()
+
+
+def _measure_work(subject: Subject, census: Census, figures: Figures) -> None:
+    zombies, timeouts = census.lasting_zombies, subject.heartbeat_timeouts()
+    started_at = time.monotonic()
+    figures.failed_runs += _run(subject, RUNS)
+    figures.seconds_for_100_tasks = round(time.monotonic() - started_at, 1)
+    figures.zombies_in_100_tasks = census.lasting_zombies - zombies
+    figures.timeouts_in_100_tasks = subject.heartbeat_timeouts() - timeouts
+
+
+def _measure_loaded_work(subject: Subject, census: Census, figures: Figures) -> None:
+    zombies, timeouts = census.lasting_zombies, subject.heartbeat_timeouts()
+    started_at = time.monotonic()
+    with busy_machine():
+        figures.failed_runs += _run(subject, RUNS)
+    figures.loaded_seconds_for_100_tasks = round(time.monotonic() - started_at, 1)
+    figures.loaded_zombies_in_100_tasks = census.lasting_zombies - zombies
+    figures.loaded_timeouts_in_100_tasks = subject.heartbeat_timeouts() - timeouts
+
+
+def _measure_scheduler_kill(subject: Subject, census: Census, figures: Figures) -> None:
+    """Kill the scheduler while a run is under way; count what it leaves, a minute later."""
+    api = subject.api()
+    run_id = api.trigger(DAG_ID)
+    _await(lambda: api.run_state(DAG_ID, run_id) == "running", 60)
+    scheduler = _scheduler(census)
+    family = [scheduler, *scheduler.children(recursive=True)]
+    killed_at, clock = time.time(), time.monotonic()
+    scheduler.kill()
+    if _await(lambda: is_healthy(subject, since=killed_at), LEFT_AFTER_SECONDS):
+        figures.scheduler_back_after_seconds = round(time.monotonic() - clock, 1)
+    _await(lambda: api.run_state(DAG_ID, run_id) in FINISHED, 3 * LEFT_AFTER_SECONDS)
+    figures.run_after_scheduler_kill = api.run_state(DAG_ID, run_id)
+    time.sleep(max(0.0, clock + LEFT_AFTER_SECONDS - time.monotonic()))
+    statuses = [_status(process) for process in family]
+    figures.zombies_after_scheduler_kill = statuses.count("zombie")
+    figures.alive_after_scheduler_kill = len([each for each in statuses if each not in GONE])
+
+
+def _measure_end(top: psutil.Process, census: Census, figures: Figures) -> None:
+    census.count()
+    clock = time.monotonic()
+    top.terminate()
+    if _await(lambda: not census.alive() and not census.zombies(), LEFT_AFTER_SECONDS):
+        figures.end_seconds_after_term = round(time.monotonic() - clock, 1)
+    figures.alive_after_term = len(census.alive())
+    figures.zombies_after_term = len(census.zombies())
+
+
+def _run(subject: Subject, count: int) -> int:
+    """Trigger runs and wait for their end; return how many did not end in success."""
+    api = subject.api()
+    runs = [api.trigger(DAG_ID) for _ in range(count)]
+    states: dict[str, str] = {}
+
+    def are_finished() -> bool:
+        states.update({run: api.run_state(DAG_ID, run) for run in runs})
+        return set(states.values()) <= FINISHED
+
+    _await(are_finished, FINISHED_WITHIN_SECONDS)
+    return len(runs) - list(states.values()).count("success")
+
+
+@contextmanager
+def busy_machine() -> Iterator[None]:
+    """Keep the cores busy with other things."""
+    loop = [sys.executable, "-c", "while True: pass"]
+    loops = [subprocess.Popen(loop) for _ in range(BUSY_LOOPS)]
+    try:
+        yield
+    finally:
+        for each in loops:
+            each.kill()
+            each.wait()
+
+
+def _scheduler(census: Census) -> psutil.Process:
+    """Return the scheduler itself, the oldest of those that bear its name."""
+    named = [each for each in census.alive() if _is_scheduler(each)]
+    return min(named, key=lambda process: process.create_time())
+
+
+def _is_scheduler(process: psutil.Process) -> bool:
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return False
+    is_airflow = len(words) > 2 and Path(words[1]).name == "airflow"
+    return is_airflow and words[2] == "scheduler"
+
+
+GONE = {"", "zombie"}
+
+
+def _status(process: psutil.Process) -> str:
+    try:
+        return str(process.status()) if process.is_running() else ""
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def _await(condition: Callable[[], bool], within_seconds: float) -> bool:
+    deadline = time.monotonic() + within_seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def table(all_figures: list[Figures]) -> Table:
+    """Return one row a measure and one column a subject."""
+    grid = Table("", box=None, header_style="bold", pad_edge=False)
+    columns = [asdict(figures) for figures in all_figures]
+    for column in columns:
+        grid.add_column(column.pop("name"), justify="right")
+    for measured in columns[0]:
+        values = [column[measured] for column in columns]
+        grid.add_row(measured.replace("_", " "), *(_shown(value) for value in values))
+    return grid
+
+
+def _shown(value: object) -> str:
+    return "never" if value is None else "; ".join(value) if isinstance(value, list) else str(value)
+
+
+def subjects(folder: Path) -> list[Callable[[], Subject]]:
+    """Return what makes each subject, so that a clone is set up only when its turn comes."""
+    return [
+        lambda: Standalone(folder),
+        lambda: OurStack(folder),
+        lambda: OurStack(folder, "without subreaper", without_subreaper),
+        lambda: OurStack(folder, "without kernel help", without_kernel_help),
+    ]
+
+
+def main() -> None:
+    """Measure one subject after the other; print the table and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    options = parser.parse_args()
+    measured: list[Figures] = []
+    with tempfile.TemporaryDirectory(prefix="ml-pipeline-comparison-") as folder:
+        Path(folder).chmod(0o755)  # as root, PostgreSQL's account has to reach its cluster
+        for make in subjects(Path(folder)):
+            measured.append(measure(make()))
+            print(json.dumps(asdict(measured[-1])), flush=True)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    document = {"machine": describe_machine(), "subjects": [asdict(each) for each in measured]}
+    options.output.write_text(json.dumps(document, indent=1) + "\n")
+    Console(width=160).print(table(measured))
+    left = measured[1].alive_after_term + measured[1].zombies_after_term
+    stock = measured[0].alive_after_term + measured[0].zombies_after_term
+    print(f"comparison: left after SIGTERM {left} (stock {stock})")
+
+
+if __name__ == "__main__":
+    main()
