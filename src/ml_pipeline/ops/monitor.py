@@ -20,6 +20,7 @@ from ml_pipeline.errors import StackError
 from ml_pipeline.ops import linux
 from ml_pipeline.ops.inspection import Failure, Finding, Trouble
 from ml_pipeline.ops.monitor_beat import MONITOR
+from ml_pipeline.ops.start_order import READY_WITHIN_SECONDS
 
 log = logging.getLogger("zombie-monitor")
 
@@ -28,12 +29,16 @@ GRACE_SECONDS = {
     Trouble.ORPHAN: 10.0,
     Trouble.STOPPED: 15.0,
     Trouble.STUCK: 60.0,  # between the end of a task and the worker's report of it
-    Trouble.SILENT: 45.0,  # on top of Airflow's own 30 s until a heartbeat counts as stale
+    Trouble.SILENT: 45.0,  # see START_SECONDS for one that starts; on top of Airflow's own 30 s until a heartbeat counts as stale
     Trouble.FAILED: 30.0,  # doubled after each vain start: the cause may be gone, or need a person
     Trouble.STALLED: 10.0,  # on top of the time for which the tasks have been waiting
     Trouble.LOST_TASK: float("inf"),  # Airflow's: it tries the task again when its heartbeat ages
 }
 RUNG_SECONDS = 10.0
+# A component that gave no sign of life since its start is still starting, for as long as a start
+# waits for it: on a busy machine the imports alone outlast the grace of a silence.
+START_SECONDS = READY_WITHIN_SECONDS
+FIRST_LOOKS_SECONDS = 20.0
 LONGEST_GRACE_SECONDS = 1800.0
 STARTS_REMEMBERED_SECONDS = 3600.0
 Rung = Callable[[Finding], None]
@@ -68,6 +73,8 @@ class Monitor:
         Starts a component that supervisord has given up.
     now
         The clock, in seconds.
+    wall_clock
+        The time, in seconds since the epoch.
     interval_seconds
         The time between two looks.
     """
@@ -76,6 +83,7 @@ class Monitor:
     kill_component: Callable[[str], None]
     start_component: Callable[[str], None]
     now: Callable[[], float] = time.monotonic
+    wall_clock: Callable[[], float] = time.time
     interval_seconds: float = 5.0
     _since: dict[Finding, float] = field(default_factory=dict)
     _rungs: dict[Finding, int] = field(default_factory=dict)
@@ -96,7 +104,7 @@ class Monitor:
         """Take the next step against each trouble that has outlasted its grace."""
         for finding, age in list(self.look()):
             rung = self._rungs[finding]
-            due = self._grace_seconds(finding) + rung * RUNG_SECONDS
+            due = self._grace_seconds(finding, age) + rung * RUNG_SECONDS
             ladder = self._ladder(finding)
             is_there = isinstance(finding, Failure) or finding.process() is not None
             if age >= due and is_there:
@@ -120,11 +128,17 @@ class Monitor:
             return [self._restart_owner]
         return [_end, _kill] if finding.trouble is Trouble.ORPHAN else [_kill]
 
-    def _grace_seconds(self, finding: Finding) -> float:
+    def _grace_seconds(self, finding: Finding, age: float) -> float:
         grace = GRACE_SECONDS[finding.trouble]
+        if finding.trouble is Trouble.SILENT and self._is_starting(finding, age):
+            return START_SECONDS
         if finding.trouble is not Trouble.FAILED:
             return grace
         return min(grace * 2.0 ** len(self._recent_starts(finding)), LONGEST_GRACE_SECONDS)
+
+    def _is_starting(self, finding: Finding, age: float) -> bool:
+        """Tell whether it has been silent ever since it was started."""
+        return self.wall_clock() - age - finding.created_at < FIRST_LOOKS_SECONDS
 
     def _recent_starts(self, finding: Finding) -> list[float]:
         starts = self._starts.get(finding.component, [])

@@ -21,7 +21,7 @@ STATES = {
     ProcessStates.STARTING: "starting",
     ProcessStates.BACKOFF: "starting",
     ProcessStates.FATAL: "failed",
-    ProcessStates.EXITED: "failed",
+    ProcessStates.EXITED: "starting",  # for a moment: every component has autorestart
     ProcessStates.UNKNOWN: "failed",
 }
 EXITED = re.compile(r" exited: (?P<name>\S+) \(")

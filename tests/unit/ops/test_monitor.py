@@ -16,6 +16,7 @@ from ml_pipeline.ops.inspection import Failure, Finding, Trouble
 from ml_pipeline.ops.monitor import (
     GRACE_SECONDS,
     RUNG_SECONDS,
+    START_SECONDS,
     STARTS_REMEMBERED_SECONDS,
     Monitor,
     reaping_capability,
@@ -62,11 +63,15 @@ finding_parent: dict[int, subprocess.Popen[str]] = {}
 
 
 class Replay:
-    """A monitor that sees `findings`, at a time that the test sets."""
+    """A monitor that sees `findings`, at a time that the test sets.
 
-    def __init__(self, *findings: Finding) -> None:
+    The processes had lived for `lived_seconds` when it first looked.
+    """
+
+    def __init__(self, *findings: Finding, lived_seconds: float = 1000.0) -> None:
         self.findings = list(findings)
         self.time = 1000.0
+        first_look_at = max((each.created_at for each in findings), default=0.0) + lived_seconds
         self.killed: list[str] = []
         self.started: list[str] = []
         self.monitor = Monitor(
@@ -74,6 +79,7 @@ class Replay:
             kill_component=self.killed.append,
             start_component=self.started.append,
             now=lambda: self.time,
+            wall_clock=lambda: first_look_at + self.time - 1000.0,
         )
 
     def heal_for(self, seconds: float) -> None:
@@ -148,6 +154,16 @@ def test_silent_component_when_it_outlasts_its_grace_is_restarted(
     assert replay.killed == []
     replay.heal_for(5)
     assert replay.killed == ["scheduler"]
+
+
+def test_silent_component_when_it_is_still_starting_gets_a_start_s_time(
+    sleeper: subprocess.Popen[bytes],
+) -> None:
+    replay = Replay(finding_of(sleeper, Trouble.SILENT, "api-server"), lived_seconds=3)
+    replay.heal_for(START_SECONDS - 5)
+    assert replay.killed == []
+    replay.heal_for(5)
+    assert replay.killed == ["api-server"]
 
 
 def test_trouble_when_it_goes_away_and_comes_back_gets_a_new_grace(
