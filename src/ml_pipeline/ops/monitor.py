@@ -29,7 +29,7 @@ GRACE_SECONDS = {
     Trouble.ORPHAN: 10.0,
     Trouble.STOPPED: 15.0,
     Trouble.STUCK: 60.0,  # between the end of a task and the worker's report of it
-    Trouble.SILENT: 45.0,  # see START_SECONDS for one that starts; on top of Airflow's own 30 s until a heartbeat counts as stale
+    Trouble.SILENT: 45.0,  # on top of Airflow's own 30 s until a heartbeat counts as stale
     Trouble.FAILED: 30.0,  # doubled after each vain start: the cause may be gone, or need a person
     Trouble.STALLED: 10.0,  # on top of the time for which the tasks have been waiting
     Trouble.LOST_TASK: float("inf"),  # Airflow's: it tries the task again when its heartbeat ages
