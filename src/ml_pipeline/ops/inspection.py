@@ -14,7 +14,7 @@ from ml_pipeline.ops import postgres, processes, stack_record, task_states
 from ml_pipeline.ops.health import Health
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.stack_record import StackRecord
-from ml_pipeline.ops.start_order import DATABASE, READY_WITHIN_SECONDS
+from ml_pipeline.ops.start_order import DATABASE
 from ml_pipeline.ops.supervisor import Program, Supervisor
 
 BUSY_WORKER_TITLE = "airflow worker -- LocalExecutor: "
@@ -193,18 +193,18 @@ def _unwell(
     causes = [DATABASE, API_SERVER] if postgres.is_embedded(project) else [API_SERVER]
     for program in [programs[name] for name in causes if name in programs]:
         if not is_healthy(program):
-            yield from trouble_of(program, time.time())
+            yield from trouble_of(program)
             return
     for program in programs.values():
         if not is_healthy(program):
-            yield from trouble_of(program, time.time())
+            yield from trouble_of(program)
 
 
-def trouble_of(program: Program, now: float) -> Iterator[Finding]:
-    """Find what is wrong with a component that is not healthy; it may still be starting."""
+def trouble_of(program: Program) -> Iterator[Finding]:
+    """Find what is wrong with a component that is not healthy."""
     if program.state == "failed":
         yield failure_of(program)
-    elif program.state == "running" and now - program.started_at > READY_WITHIN_SECONDS:
+    elif program.state == "running":
         yield from _named(Trouble.SILENT, [program])
 
 
