@@ -178,7 +178,8 @@ def _params(config: ProblemConfig) -> dict[str, Any]:
 
 def _referenced_model(reference: dict[str, Any], config: ProblemConfig) -> Any:
     """Load what training staged; a cleared task may find it published already."""
-    places = locate(results_root(config), reference["uri"])
+    may_be = locate(results_root(config), reference["uri"])
+    places = [place for place in may_be if place.exists()] or may_be
     for place in places[:-1]:
         if model_files.sha256(place.read_bytes()) == reference["sha256"]:
             return model_files.load_model(place, reference["sha256"])
@@ -211,8 +212,9 @@ def _ensure_model_is_staged(reference: dict[str, Any], run: Run) -> None:
     }
     if _is_staged(checksums, run):
         return
+    source = run.folder if run.folder.exists() else run.staging
     contents = {
-        name: model_files.read_recorded(run.folder / name, checksum)
+        name: model_files.read_recorded(source / name, checksum)
         for name, checksum in checksums.items()
     }
     run.begin()

@@ -303,10 +303,18 @@ def test_a_staged_model_that_was_changed_is_never_published(steps, config, name)
     run, _, reference, judged = steps
     (run.staging / name).write_bytes(b"changed")
 
-    with pytest.raises(ModelRefused):
+    with pytest.raises(ModelRefused, match="the file was changed or replaced after training"):
         pipeline.save_results(judged, reference, config, run)
 
     assert not run.folder.exists()
+
+
+def test_a_staged_model_that_was_changed_is_not_judged(steps, config):
+    run, parts, reference, _ = steps
+    (run.staging / "model.skops").write_bytes(b"changed")
+
+    with pytest.raises(ModelRefused, match="the file was changed or replaced after training"):
+        pipeline.evaluate_model(parts["train"], parts["test"], reference, config)
 
 
 def test_a_model_that_is_gone_is_refused(steps, config):

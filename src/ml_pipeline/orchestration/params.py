@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 
+from ml_pipeline.config.problem import LARGEST_SEED
+from ml_pipeline.errors import ConfigError
+
 if TYPE_CHECKING:
     from ml_pipeline.config import ProblemConfig
 
-LARGEST_SEED = 2**32 - 1  # numpy's
+PARAMS = ("random_state", "test_size", "model")
 
 
 def training_params(config: ProblemConfig, models: list[str]) -> dict[str, Param]:
@@ -41,8 +45,17 @@ def training_params(config: ProblemConfig, models: list[str]) -> dict[str, Param
     }
 
 
-def applied(config: ProblemConfig, params: dict[str, Any]) -> ProblemConfig:
-    """Return the configuration of this run: a Param given at trigger time wins over the YAML."""
+def applied(config: ProblemConfig, params: Mapping[str, Any]) -> ProblemConfig:
+    """Return the configuration of this run: a Param given at trigger time wins over the YAML.
+
+    Raises
+    ------
+    ConfigError
+        When a name is none of the Params: Airflow checks their values only.
+    """
+    unknown = sorted(set(params) - set(PARAMS))
+    if unknown:
+        raise ConfigError(f"Got the param {unknown[0]!r}. Must be one of {', '.join(PARAMS)}")
     return config.with_params(
         random_state=params["random_state"], test_size=params["test_size"], model=params["model"]
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context, task
 
-from ml_pipeline.orchestration.faults import bad_data_fails_at_once
+from ml_pipeline.orchestration.faults import hopeless_fails_at_once
 from ml_pipeline.orchestration.params import applied
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def load_data(config_file: str) -> pd.DataFrame:
     """Read the data file."""
     from ml_pipeline import pipeline
 
-    with bad_data_fails_at_once():
+    with hopeless_fails_at_once():
         return pipeline.load_data(_config(config_file))
 
 
@@ -33,7 +33,7 @@ def validate_data(frame: pd.DataFrame, config_file: str) -> pd.DataFrame:
     """Refuse rows and columns that cannot be learnt from."""
     from ml_pipeline import pipeline
 
-    with bad_data_fails_at_once():
+    with hopeless_fails_at_once():
         return pipeline.validate_data(frame, _config(config_file))
 
 
@@ -42,7 +42,7 @@ def preprocess_data(frame: pd.DataFrame, config_file: str) -> dict[str, pd.DataF
     """Clean and split; fit nothing."""
     from ml_pipeline import pipeline
 
-    with bad_data_fails_at_once():
+    with hopeless_fails_at_once():
         return pipeline.preprocess_data(frame, _config(config_file))
 
 
@@ -54,7 +54,7 @@ def train_model(parts: dict[str, pd.DataFrame], config_file: str) -> dict[str, A
 
     config = _config(config_file)
     run = _run(config)
-    with bad_data_fails_at_once():
+    with hopeless_fails_at_once():
         reference = pipeline.train_model(parts["train"], config, run)
     results_db.record_model(run, reference)
     return reference
@@ -70,7 +70,7 @@ def evaluate_model(
 
     config = _config(config_file)
     trusted = results_db.recorded_reference(_run(config), reference)
-    with bad_data_fails_at_once():
+    with hopeless_fails_at_once():
         return pipeline.evaluate_model(parts["train"], parts["test"], trusted, config)
 
 
@@ -85,7 +85,7 @@ def save_results(
     config = _config(config_file)
     run = _run(config)
     trusted = results_db.recorded_reference(run, reference)
-    with bad_data_fails_at_once():
+    with hopeless_fails_at_once():
         summary = pipeline.save_results(evaluation, trusted, config, run)
     results_db.record_run(run, summary, evaluation["predictions"])
     return summary
@@ -95,7 +95,7 @@ def _config(config_file: str) -> ProblemConfig:
     """Return the configuration with what was chosen at trigger time."""
     from ml_pipeline.config import load
 
-    with bad_data_fails_at_once():
+    with hopeless_fails_at_once():
         return applied(load(config_file), get_current_context()["params"])
 
 
@@ -103,4 +103,5 @@ def _run(config: ProblemConfig) -> Run:
     from ml_pipeline.storage import Run, results_root
 
     dag_run = get_current_context()["dag_run"]
-    return Run(results_root(config), dag_run.run_id, dag_run.dag_id)
+    with hopeless_fails_at_once():
+        return Run(results_root(config), dag_run.run_id, dag_run.dag_id)
