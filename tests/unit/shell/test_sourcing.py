@@ -21,7 +21,7 @@ BASH_OPTIONS = [
     "IFS=_/",
     "CDPATH=/tmp:/",
     "umask 777",
-    "cd() { echo moved; builtin cd /; }",
+    "cd() { echo moved >&2; builtin cd /; }",
     "shopt -s expand_aliases; alias cd='echo moved' pwd='echo there'",
     "trap 'echo failed' ERR; set -E",
 ]
@@ -42,9 +42,9 @@ ZSH_OPTIONS = [
     "IFS=:",
     "cdpath=(/tmp /)",
     "umask 777",
-    "chpwd() { echo moved; }",
-    "typeset -ga chpwd_functions=(shout); shout() { echo moved; }",
-    "cd() { echo moved; builtin cd /; }",
+    "chpwd() { echo moved >&2; }",
+    "typeset -ga chpwd_functions=(shout); shout() { echo moved >&2; }",
+    "cd() { echo moved >&2; builtin cd /; }",
     "alias cd='echo moved' pwd='echo there'; alias -g in='| cat'",
 ]
 
