@@ -100,7 +100,7 @@ def test_ui_shows_the_dag_its_graph_run_log_xcom_and_trigger_form(
 
     browser.get(f"{task}/xcom")
     click(browser, "[data-testid=expand-all-button]")
-    await_text(browser, "metrics_path")
+    await_text(browser, "random_state")  # among the first lines: the editor draws what is in view
     keep_picture(browser, "xcom")
 
     browser.get(dag)

@@ -52,7 +52,11 @@ class Terminal:
         self.text = ""
 
     def await_text(self, text: str) -> None:
-        eventually(lambda: text in self.read(), START_SECONDS, lambda: self.text)
+        def is_settled() -> bool:
+            return text in self.read() or self.process.poll() is not None
+
+        eventually(is_settled, START_SECONDS, lambda: self.text)
+        assert text in self.read(), self.text
 
     def await_exit(self) -> int:
         """Wait for the end, reading on: a full buffer would block the writer."""
