@@ -25,12 +25,30 @@ def check(
     ] = None,
 ) -> None:
     """Check a configuration, its model's parameters and the data that it names."""
-    from ml_pipeline.config import load
+    from ml_pipeline.config import files_in
+    from ml_pipeline.errors import ConfigError
     from ml_pipeline.ops.project import Project
 
-    files = [file] if file else sorted((Project.here().root / "config").glob("*.yaml"))
-    for one in files:
-        print(f"{one}: {_findings(load(one))}")
+    folder = Project.here().root / "config"
+    files = [file] if file else files_in(folder)
+    if not files:
+        raise ConfigError(f"{folder}: no configuration there. Must be at least one <name>.yaml")
+    _check_all(files)
+
+
+def _check_all(files: list[Path]) -> None:
+    """Print what is found in each, also after one that is not fine; raise what is wrong."""
+    from ml_pipeline.config import load
+    from ml_pipeline.errors import PipelineError
+
+    errors = list[PipelineError]()
+    for file in files:
+        try:
+            print(f"{file}: {_findings(load(file))}")
+        except PipelineError as error:
+            errors.append(error)
+    if errors:
+        raise type(errors[0])("\n".join(map(str, errors)))
 
 
 def _findings(problem: ProblemConfig) -> str:

@@ -1,6 +1,6 @@
 """Problem configurations: one YAML file per problem, validated, cheap to import."""
 
-from ml_pipeline.config.loading import load, load_folder
+from ml_pipeline.config.loading import files_in, load, load_folder
 from ml_pipeline.config.problem import MODELS, ProblemConfig
 
-__all__ = ["MODELS", "ProblemConfig", "load", "load_folder"]
+__all__ = ["MODELS", "ProblemConfig", "files_in", "load", "load_folder"]

@@ -11,6 +11,11 @@ from ml_pipeline.config.problem import PROBLEM_NAME, ProblemConfig
 from ml_pipeline.errors import ConfigError
 
 
+def files_in(folder: Path) -> list[Path]:
+    """Return the files in a folder that are meant as configurations, whether valid or not."""
+    return sorted(folder.glob("[!.]*.y*ml"))
+
+
 def load_folder(folder: Path) -> tuple[list[ProblemConfig], list[ConfigError]]:
     """Read every problem in a folder; one that is not valid leaves the others as they are.
 
@@ -20,7 +25,7 @@ def load_folder(folder: Path) -> tuple[list[ProblemConfig], list[ConfigError]]:
         Both in the order of the files' names.
     """
     problems, errors = list[ProblemConfig](), list[ConfigError]()
-    for file in sorted(folder.glob("[!.]*.y*ml")):
+    for file in files_in(folder):
         try:
             problems.append(load(file))
         except ConfigError as error:
@@ -43,7 +48,10 @@ def load(path: Path | str) -> ProblemConfig:
             f"{source}: the file's name gives the DAG its id. "
             "Must consist of letters, digits, '_' and '-', and end in .yaml"
         )
-    return ProblemConfig.validated(_parse(source), source)
+    tree = _parse(source)
+    if tree is None:
+        raise ConfigError(f"{source}: the file is empty. Must give at least `data` and `target`")
+    return ProblemConfig.validated(tree, source)
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
