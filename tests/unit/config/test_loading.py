@@ -50,11 +50,18 @@ def test_a_key_given_twice_is_answered_with_its_line(tmp_path):
     assert "line 3, column 1: not valid YAML: key 'target' twice" in refusal(tmp_path / "wine.yaml")
 
 
-@pytest.mark.parametrize("content", [b"", b"- a\n", b"just text\n"])
+@pytest.mark.parametrize("content", [b"- a\n", b"just text\n"])
 def test_a_file_without_sections_is_refused(tmp_path, content):
     (tmp_path / "wine.yaml").write_bytes(content)
 
     assert "must be a section with keys and values" in refusal(tmp_path / "wine.yaml")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"# only a comment\n"])
+def test_a_file_without_anything_is_called_empty(tmp_path, content):
+    (tmp_path / "wine.yaml").write_bytes(content)
+
+    assert "the file is empty. Must give at least `data`" in refusal(tmp_path / "wine.yaml")
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"a: \x00\n", b"? [a]: b\n: c"])
