@@ -20,8 +20,9 @@ PREFIX = re.compile(
     r"(?:FATAL: +|ERROR: +)?"
 )
 CHECK_URL = (
-    "Check ML_PIPELINE_DATABASE_URL (special characters of the password percent-encoded), and that "
-    "the server runs and lets this machine in."
+    "Check ML_PIPELINE_DATABASE_URL, or airflow_home/secrets/database_url, where it was recorded "
+    "(special characters of the password percent-encoded), and that the server runs and lets this "
+    "machine in."
 )
 UNREACHABLE = (
     "refused",
