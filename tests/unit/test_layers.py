@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "documents": {"ml", "registry", *FOUNDATIONS},
     "pipeline": {"documents", "ml", "registry", *FOUNDATIONS},
     "orchestration": {"pipeline", "documents", "ml", "registry", *FOUNDATIONS},
-    "ops": {"errors", "config"},
+    "ops": FOUNDATIONS,
     "cli": {"ops", "pipeline", "ml", *FOUNDATIONS},
     "dags": {"orchestration", "config", "errors"},
     "airflow_home": {"ops"},

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ml_pipeline import __version__
-from ml_pipeline.cli import config, db, doctor, logs, run, service, stack, up, zombies
+from ml_pipeline.cli import config, db, doctor, logs, prune, run, service, stack, up, zombies
 from ml_pipeline.errors import PipelineError, StackError
 from ml_pipeline.ops.project import Project
 
@@ -35,6 +35,7 @@ app.command()(logs.logs)
 app.command()(zombies.zombies)
 app.command()(run.run)
 app.command()(doctor.doctor)
+app.command()(prune.prune)
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
 app.add_typer(service.app, name="service")

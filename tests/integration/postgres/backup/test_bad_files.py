@@ -141,7 +141,7 @@ def test_save_to_a_place_that_cannot_take_it_is_one_line(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that root may not write to")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: /proc")
 def test_save_where_nobody_may_write_is_one_line(untouched: Project) -> None:
     with pytest.raises(BackupError, match=r"cannot be written to /proc/backup\.zip: .* you may"):
         backup.save(untouched, Path("/proc/backup.zip"))
@@ -165,7 +165,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", place], capture_output=True
     )
     if mounted.returncode != 0:
-        pytest.skip("this user may not mount a small file system")
+        pytest.skip("needs Linux and root, to mount a small file system")
     yield place
     subprocess.run(["umount", place], check=True)
 

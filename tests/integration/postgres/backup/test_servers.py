@@ -118,11 +118,10 @@ def test_backup_of_a_user_s_server_without_programs_of_its_own_uses_the_bundled_
 
 
 @NEEDS_15
+@pytest.mark.parametrize("running_own_server", [15], indirect=True)  # the wheel's have no TLS
 def test_backup_over_tls_wants_programs_that_have_it(
     own_server: OwnServer, guest: Project, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if own_server.binaries.folder != DEBIAN_15:
-        pytest.skip("the wheel's server has no TLS")
     with encrypting(own_server):
         backup.save(guest, file)
         backup.restore(guest, file)

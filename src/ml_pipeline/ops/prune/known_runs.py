@@ -1,0 +1,72 @@
+"""What the databases know about runs: which still run, and whose model is in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ml_pipeline.errors import DatabaseError
+from ml_pipeline.ops import secrets
+from ml_pipeline.ops.postgres import lending, provisioning
+from ml_pipeline.ops.postgres.connections import connected
+from ml_pipeline.ops.postgres.urls import DatabaseUrl
+from ml_pipeline.ops.project import Project
+
+UNFINISHED = "SELECT dag_id, run_id FROM dag_run WHERE state IN ('queued', 'running')"
+# Each DAG's newest model, and its newest finished run: a later one may have failed before the end.
+NEWEST = {
+    "models": "SELECT DISTINCT ON (dag_id) dag_id, run_id FROM models "
+    "ORDER BY dag_id, recorded_at DESC",
+    "runs": "SELECT DISTINCT ON (dag_id) dag_id, run_id FROM runs ORDER BY dag_id, created_at DESC",
+}
+Run = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class KnownRuns:
+    """Runs as pairs of DAG id and run id.
+
+    Parameters
+    ----------
+    unfinished
+        Those that run, or are to run.
+    in_use
+        Those whose model `results_db` names as the newest of its DAG.
+    """
+
+    unfinished: frozenset[Run] = frozenset()
+    in_use: frozenset[Run] = frozenset()
+
+
+def read(project: Project) -> KnownRuns:
+    """Ask the databases; nothing is known where none were made yet.
+
+    Raises
+    ------
+    DatabaseError
+        When they do not answer: who does not know what runs must not remove anything.
+    """
+    if secrets.read(project.secrets, "sql_alchemy_conn") is None:
+        return KnownRuns()
+    with lending.lent(project):
+        urls = provisioning.owner_urls(project)
+        unfinished = _rows(urls["airflow_db"], "dag_run", UNFINISHED)
+        newest = [_rows(urls["results_db"], table, query) for table, query in NEWEST.items()]
+    return KnownRuns(frozenset(unfinished), frozenset(row for rows in newest for row in rows))
+
+
+def _rows(url: DatabaseUrl, table: str, query: str) -> list[Any]:
+    """Return what a query finds; nothing when its table was not made yet."""
+    from psycopg2 import Error
+
+    try:
+        with connected(url) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (table,))
+            row = cursor.fetchone()
+            if not (row and row[0]):
+                return []
+            cursor.execute(query)
+            return cursor.fetchall()
+    except Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DatabaseError(f"{url.database} on {url.place} cannot be read: {reason}") from error
