@@ -44,9 +44,9 @@ TABLES = (
     "trigger",
     "xcom",
 )
+WITH_DATABASE = "unset AIRFLOW__DATABASE__SQL_ALCHEMY_CONN AIRFLOW__CORE__SQL_ALCHEMY_CONN; "
 CLEAN = (
-    "unset AIRFLOW__DATABASE__SQL_ALCHEMY_CONN AIRFLOW__CORE__SQL_ALCHEMY_CONN; "
-    "exec airflow db clean --yes --skip-archive --error-on-cleanup-failure "
+    f"{WITH_DATABASE}exec airflow db clean --yes --skip-archive --error-on-cleanup-failure "
     f"--tables {','.join(TABLES)} --clean-before-timestamp "
     "'{{ dag_run.run_after - macros.timedelta(days=params.keep_days) }}'"
 )

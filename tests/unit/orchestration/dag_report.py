@@ -26,7 +26,9 @@ def report(clone: Path) -> dict[str, Any]:
     return {
         "import_errors": found.import_errors,
         "modules": sorted(sys.modules),
-        "dags": {dag_id: described(dag) for dag_id, dag in found.dags.items()},
+        "dags": {
+            dag_id: described(dag) for dag_id, dag in found.dags.items() if "training" in dag.tags
+        },
     }
 
 
