@@ -192,7 +192,8 @@ _ml_pipeline_trimmed() {
 _ml_pipeline_set_address() {
     local port="${ML_PIPELINE_PORT:-8080}"
     export AIRFLOW__API__HOST="${ML_PIPELINE_HOST:-127.0.0.1}" AIRFLOW__API__PORT="$port"
-    export AIRFLOW__API__BASE_URL="http://localhost:$port"
+    # A path alone leads the browser back to the name that it used: a tunnel's, a proxy's.
+    export AIRFLOW__API__BASE_URL="${ML_PIPELINE_URL:-/}"
     export AIRFLOW__CORE__EXECUTION_API_SERVER_URL="http://127.0.0.1:$port/execution/"
 }
 

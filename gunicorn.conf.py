@@ -51,8 +51,8 @@ graceful_timeout = 10
 # supervisord controls us; a second way in is a second thing to guard.
 control_socket_disable = True
 
-# No proxy stands before us, so nobody's X-Forwarded-For is believed.
-forwarded_allow_ips = ""
+# Whose X-Forwarded-* headers are believed: nobody's, unless the user runs a proxy before us.
+forwarded_allow_ips = os.environ.get("ML_PIPELINE_TRUSTED_PROXY", "")
 
 # Names in `ps`, for people.
 proc_name = "airflow api-server"

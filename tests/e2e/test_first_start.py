@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import urllib.request
+from http.client import HTTPConnection
 
 import pytest
 
@@ -119,6 +120,13 @@ def test_ui_answers_and_listens_on_loopback_only(clone: Clone) -> None:
         if connection.status == "LISTEN"
     }
     assert listening == {"127.0.0.1"}
+
+
+def test_log_in_when_the_ui_is_reached_by_another_name_stays_under_that_name(clone: Clone) -> None:
+    web = HTTPConnection("127.0.0.1", clone.port, timeout=10)
+    web.request("GET", "/api/v2/auth/login", headers={"Host": "airflow.example.org"})
+    answer = web.getresponse()
+    assert (answer.status, answer.getheader("Location")) == (307, "/auth/login/")
 
 
 def test_secrets_are_the_owner_s_alone_and_in_no_argument_and_no_log(clone: Clone) -> None:

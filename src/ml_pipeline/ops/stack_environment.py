@@ -45,7 +45,6 @@ def stack_environment(
         "ML_PIPELINE_USER": getpass.getuser(),
         "AIRFLOW__API__HOST": record.host,
         "AIRFLOW__API__PORT": str(record.port),
-        "AIRFLOW__API__BASE_URL": record.url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": api,
         "PYTHONUNBUFFERED": "1",  # a log line is there when it is written, not a buffer later
         **_platform_variables(platform),

@@ -184,11 +184,20 @@ def test_addresses_follow_the_port_and_the_host(
     shown = port or "8080"
     assert environment["AIRFLOW__API__PORT"] == shown
     assert environment["AIRFLOW__API__HOST"] == (host or "127.0.0.1")
-    assert environment["AIRFLOW__API__BASE_URL"] == f"http://localhost:{shown}"
     assert (
         environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]
         == f"http://127.0.0.1:{shown}/execution/"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [({}, "/"), ({"ML_PIPELINE_URL": "https://a.example"}, "https://a.example")]
+)
+def test_base_url_is_a_path_alone_unless_the_user_names_one(
+    shell: Shell, clone: Path, given: dict[str, str], shown: str
+) -> None:
+    environment = shell.environment(source(clone), AIRFLOW__API__BASE_URL="http://else", **given)
+    assert environment["AIRFLOW__API__BASE_URL"] == shown
 
 
 @pytest.mark.parametrize(
