@@ -46,6 +46,7 @@ RESTART_PAUSE_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 STABLE_AFTER_SECONDS = 120.0
 LOOK_SECONDS = 1.0
 MONITOR_PATIENCE_LOOKS = 60  # far longer than its slowest look at a stack that hangs
+SUPERVISORD = "ml_pipeline.ops.supervisord"
 
 log = logging.getLogger("keeper")
 
@@ -121,8 +122,9 @@ class Keeper:
     def _spawn_supervisord(self) -> None:
         self.supervisor.socket.parent.mkdir(mode=0o700, exist_ok=True)
         self.supervisor.socket.unlink(missing_ok=True)
+        configuration = self.project.airflow_home / "supervisord.conf"
         child = subprocess.Popen(
-            ["supervisord", "-n", "-c", str(self.project.airflow_home / "supervisord.conf")],
+            [sys.executable, "-m", SUPERVISORD, "-n", "-c", str(configuration)],
             cwd=self.project.root,
             env=stack_environment(self.project, self.record),
             stdin=subprocess.DEVNULL,

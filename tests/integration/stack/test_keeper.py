@@ -115,12 +115,13 @@ def test_keeper_when_an_adopted_orphan_ends_reaps_it(toy_stack: Launch) -> None:
     eventually(lambda: f"reaped an adopted process: pid {orphan}" in log.read_text())
 
 
-def test_keeper_when_supervisord_is_killed_clears_the_tree_and_starts_it_again(
-    toy_stack: Launch,
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_keeper_when_supervisord_is_signalled_clears_the_tree_and_starts_it_again(
+    toy_stack: Launch, number: signal.Signals
 ) -> None:
     stack = toy_stack(sleeper=SLEEPER, deaf=DEAF)
     old = [psutil.Process(stack.pid(name)) for name in ("sleeper", "deaf")]
-    os.kill(stack.supervisor.pid(), signal.SIGKILL)
+    os.kill(stack.supervisor.pid(), number)
     eventually(lambda: not any(process.is_running() for process in old))
     eventually(stack.supervisor.is_reachable)
     eventually(lambda: stack.supervisor.programs()["sleeper"].state == "running")
