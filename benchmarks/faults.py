@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -145,6 +146,7 @@ def main() -> None:
     faults = [fault for fault in FAULTS if options.only in fault.name]
     if not faults:
         parser.error(f"Got --only {options.only!r}. Must be in one of: " + ", ".join(NAMES))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
     outcomes: list[Outcome] = []
     with running_clone() as clone:
         for outcome in strike_all(clone, faults, options.rounds):

@@ -45,6 +45,8 @@ def zombies(
     print(_capability(project), file=sys.stderr)
     if heal:
         _heal(monitor, once, _pulse(project))
+        _show_once([finding for finding, _ in monitor.look()], as_json)
+        raise typer.Exit(0 if monitor.is_clean else 1)
     else:
         _watch(monitor)
 
@@ -88,7 +90,7 @@ def _heal(monitor: Monitor, once: bool, give_sign_of_life: Callable[[], None]) -
         except StackError as error:  # supervisord restarts: nothing to ask for a moment
             logging.getLogger("zombie-monitor").info("%s", error)
         if once and (monitor.is_clean or time.monotonic() > deadline):
-            raise typer.Exit(0 if monitor.is_clean else 1)
+            return
         time.sleep(monitor.interval_seconds)
 
 

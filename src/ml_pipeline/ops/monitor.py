@@ -107,7 +107,7 @@ class Monitor:
             due = self._grace_seconds(finding, age) + rung * RUNG_SECONDS
             ladder = self._ladder(finding)
             is_there = isinstance(finding, Failure) or finding.process() is not None
-            if age >= due and is_there:
+            if ladder and age >= due and is_there:
                 self._rungs[finding] = rung + 1
                 ladder[min(rung, len(ladder) - 1)](finding)
 
@@ -118,10 +118,10 @@ class Monitor:
 
     def _ladder(self, finding: Finding) -> list[Rung]:
         if finding.component == MONITOR and finding.pid == os.getpid():
-            return [lambda finding: None]
+            return []
         if finding.trouble is Trouble.ZOMBIE:
             # Without a component the parent is an adopter, which waits, or an orphan: ended.
-            return [_tell_parent, self._restart_owner if finding.component else _tell_parent]
+            return [_tell_parent, self._restart_owner] if finding.component else []
         if finding.trouble is Trouble.FAILED:
             return [self._start_again]
         if finding.trouble in {Trouble.SILENT, Trouble.STALLED}:
@@ -170,26 +170,29 @@ def _ask(act: Callable[[str], None], component: str) -> None:
 
 def _tell_parent(finding: Finding) -> None:
     _log_step(f"sending SIGCHLD to its parent {finding.parent_pid}", finding)
-    _send(finding.parent_pid, signal.SIGCHLD)
+    zombie = finding.process()
+    parent = zombie.parent() if zombie else None  # psutil: older than the child, so none re-used
+    if parent and parent.pid == finding.parent_pid:
+        _send(parent, signal.SIGCHLD)
 
 
 def _end(finding: Finding) -> None:
     _log_step("ending it", finding)
     if process := finding.process():
-        process.terminate()
+        _send(process, signal.SIGTERM)
 
 
 def _kill(finding: Finding) -> None:
     _log_step("killing it", finding)
     if process := finding.process():
-        process.kill()
+        _send(process, signal.SIGKILL)
 
 
-def _send(pid: int, number: signal.Signals) -> None:
+def _send(process: psutil.Process, number: signal.Signals) -> None:
     try:
-        psutil.Process(pid).send_signal(number)
+        process.send_signal(number)
     except psutil.Error as error:
-        log.warning("cannot signal %d: %s", pid, error)
+        log.warning("cannot signal %d: %s", process.pid, error)
 
 
 def _log_step(step: str, finding: Finding) -> None:

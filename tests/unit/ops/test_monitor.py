@@ -146,6 +146,17 @@ def test_zombie_when_its_parent_does_not_wait_gets_sigchld_then_a_restart(zombie
     assert replay.killed == ["scheduler"]
 
 
+def test_zombie_when_no_component_owns_its_parent_is_left_to_who_adopts_it(
+    zombie: Finding,
+) -> None:
+    replay = Replay(replace(zombie, component=""))
+    replay.heal_for(10 * GRACE_SECONDS[Trouble.ZOMBIE])
+    assert replay.killed == []
+    parent = finding_parent[zombie.pid]
+    parent.kill()
+    assert parent.stdout and parent.stdout.read() == ""
+
+
 def test_silent_component_when_it_outlasts_its_grace_is_restarted(
     sleeper: subprocess.Popen[bytes],
 ) -> None:
