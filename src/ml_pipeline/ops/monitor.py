@@ -35,10 +35,9 @@ GRACE_SECONDS = {
     Trouble.LOST_TASK: float("inf"),  # Airflow's: it tries the task again when its heartbeat ages
 }
 RUNG_SECONDS = 10.0
-# A component that gave no sign of life since its start is still starting, for as long as a start
-# waits for it: on a busy machine the imports alone outlast the grace of a silence.
+# No component is silent before it has lived for as long as a start waits for it: on a busy machine
+# the imports alone outlast the grace of a silence.
 START_SECONDS = READY_WITHIN_SECONDS
-FIRST_LOOKS_SECONDS = 20.0
 LONGEST_GRACE_SECONDS = 1800.0
 STARTS_REMEMBERED_SECONDS = 3600.0
 Rung = Callable[[Finding], None]
@@ -130,15 +129,12 @@ class Monitor:
 
     def _grace_seconds(self, finding: Finding, age: float) -> float:
         grace = GRACE_SECONDS[finding.trouble]
-        if finding.trouble is Trouble.SILENT and self._is_starting(finding, age):
-            return START_SECONDS
-        if finding.trouble is not Trouble.FAILED:
-            return grace
-        return min(grace * 2.0 ** len(self._recent_starts(finding)), LONGEST_GRACE_SECONDS)
-
-    def _is_starting(self, finding: Finding, age: float) -> bool:
-        """Tell whether it has been silent ever since it was started."""
-        return self.wall_clock() - age - finding.created_at < FIRST_LOOKS_SECONDS
+        if finding.trouble is Trouble.SILENT:
+            lived_seconds = self.wall_clock() - age - finding.created_at
+            return max(grace, START_SECONDS - lived_seconds)
+        if finding.trouble is Trouble.FAILED:
+            return min(grace * 2.0 ** len(self._recent_starts(finding)), LONGEST_GRACE_SECONDS)
+        return grace
 
     def _recent_starts(self, finding: Finding) -> list[float]:
         starts = self._starts.get(finding.component, [])

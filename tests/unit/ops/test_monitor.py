@@ -124,7 +124,8 @@ def test_pid_when_used_again_is_never_signalled(sleeper: subprocess.Popen[bytes]
     finding = finding_of(sleeper, Trouble.ORPHAN)
     replay = Replay(replace(finding, created_at=finding.created_at - 100))
     replay.heal_for(100)
-    assert sleeper.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        sleeper.wait(1)
 
 
 def test_stopped_process_when_it_outlasts_its_grace_is_killed(
@@ -170,8 +171,8 @@ def test_silent_component_when_it_outlasts_its_grace_is_restarted(
 def test_silent_component_when_it_is_still_starting_gets_a_start_s_time(
     sleeper: subprocess.Popen[bytes],
 ) -> None:
-    replay = Replay(finding_of(sleeper, Trouble.SILENT, "api-server"), lived_seconds=3)
-    replay.heal_for(START_SECONDS - 5)
+    replay = Replay(finding_of(sleeper, Trouble.SILENT, "api-server"), lived_seconds=30)
+    replay.heal_for(START_SECONDS - 30 - 5)
     assert replay.killed == []
     replay.heal_for(5)
     assert replay.killed == ["api-server"]
