@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml_pipeline.ops import linux
+from ml_pipeline.ops import linux, web_succession
+from ml_pipeline.ops.web_worker import DrainingWorker
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -29,11 +30,12 @@ def can_preload(platform: str) -> bool:
 
 
 # Set by `ml-pipeline up`; loopback unless the user says otherwise.
-_host = os.environ.get("AIRFLOW__API__HOST", "127.0.0.1")
-bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('AIRFLOW__API__PORT', '8080')}"
+bind = web_succession.address(
+    os.environ.get("AIRFLOW__API__HOST", "127.0.0.1"), os.environ.get("AIRFLOW__API__PORT", "8080")
+)
 
-# Airflow's ASGI worker, which leaves Airflow's logging in place.
-worker_class = "airflow.api_fastapi.gunicorn_app.AirflowUvicornWorker"
+# Lets kept-alive connections end without a reset, and leaves Airflow's logging in place.
+worker_class = DrainingWorker
 
 # One more than a single one, so that a slow request delays nobody; each costs memory.
 workers = int(os.environ.get("ML_PIPELINE_API_WORKERS", "2"))
@@ -58,22 +60,32 @@ forwarded_allow_ips = os.environ.get("ML_PIPELINE_TRUSTED_PROXY", "")
 proc_name = "airflow api-server"
 
 
-def when_ready(server: Arbiter) -> None:
-    """Warm what is built on first use, and set it apart from the garbage collector, before forks.
+def on_reload(server: Arbiter) -> None:
+    """Load code and settings anew on SIGHUP, and not only start workers from what is loaded."""
+    web_succession.begin_anew(server)
 
-    The execution API builds its versioned routes at its first request, which takes seconds in each
-    worker; collecting garbage writes to pages that the workers could go on sharing.
-    """
-    if not preload_app:
-        return
-    asyncio.run(_request_cold_paths(server.app.wsgi()))
-    gc.collect()
-    gc.freeze()
+
+def when_ready(server: Arbiter) -> None:
+    """Prepare the workers' fork; after a SIGHUP, replace the old workers."""
+    if preload_app:
+        _warm(server.app.wsgi())
+    web_succession.take_over(server)
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:
     """Let a worker end with its master, however that ends."""
     linux.die_with_parent()
+
+
+def _warm(app: Any) -> None:
+    """Warm what is built on first use, and set it apart from the garbage collector.
+
+    The execution API builds its versioned routes at its first request, which takes seconds in each
+    worker; collecting garbage writes to pages that the workers could go on sharing.
+    """
+    asyncio.run(_request_cold_paths(app))
+    gc.collect()
+    gc.freeze()
 
 
 async def _request_cold_paths(app: Any) -> None:

@@ -30,6 +30,7 @@ from ml_pipeline.ops.start_order import (
     stop_in_order,
 )
 from ml_pipeline.ops.supervisor import Supervisor, count_restarts
+from ml_pipeline.ops.web_renewal import WEB_SERVER, renew
 
 STOP_WITHIN_SECONDS = keeper.STOP_WITHIN_SECONDS + 20.0
 
@@ -139,6 +140,8 @@ def clear_leftovers(project: Project) -> None:
 def restart(project: Project, component: str | None, report: Report) -> None:
     """Stop and start one component, or all of them in order; return when ready.
 
+    A web server that answers is renewed without a gap instead.
+
     Raises
     ------
     StackError
@@ -158,7 +161,10 @@ def restart(project: Project, component: str | None, report: Report) -> None:
         return
     if component not in names:
         raise StackError(f"Got component {component!r}. Must be one of: {', '.join(names)}")
-    supervisor.stop([component], time.sleep)
+    if component == WEB_SERVER and health.check()(supervisor.programs()[component]):
+        renew(project, record, supervisor, time.sleep)
+    else:
+        supervisor.stop([component], time.sleep)
     start_and_wait(supervisor, health, [component], time.sleep, report)
 
 
