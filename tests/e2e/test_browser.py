@@ -65,6 +65,16 @@ def click(browser: webdriver.Chrome, css: str) -> None:
     wait.until(expected.element_to_be_clickable((By.CSS_SELECTOR, css))).click()
 
 
+def unfold(browser: webdriver.Chrome, text: str) -> None:
+    """Unfold all values until a text appears: an editor that loads late comes folded again."""
+
+    def has_come(each: webdriver.Chrome) -> bool:
+        each.find_element(By.CSS_SELECTOR, "[data-testid=expand-all-button]").click()
+        return text in each.find_element(By.TAG_NAME, "body").text
+
+    WebDriverWait(browser, PATIENCE_SECONDS).until(has_come, f"{text!r} does not unfold")
+
+
 def log_in(browser: webdriver.Chrome, clone: Clone) -> None:
     browser.get(f"http://localhost:{clone.port}/")
     wait = WebDriverWait(browser, PATIENCE_SECONDS)
@@ -99,8 +109,8 @@ def test_ui_shows_the_dag_its_graph_run_log_xcom_and_trigger_form(
     keep_picture(browser, "log")
 
     browser.get(f"{task}/xcom")
-    click(browser, "[data-testid=expand-all-button]")
-    await_text(browser, "random_state")  # among the first lines: the editor draws what is in view
+    await_text(browser, "return_value")
+    unfold(browser, "random_state")  # among the first lines: the editor draws what is in view
     keep_picture(browser, "xcom")
 
     browser.get(dag)
