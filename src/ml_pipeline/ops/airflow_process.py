@@ -51,7 +51,7 @@ def prepare(argv: Sequence[str], environment: Mapping[str, str], platform: str) 
         preload(environment.get(PRELOAD_VARIABLE, ",".join(PRELOADED)))
         os.register_at_fork(after_in_child=linux.die_with_parent)
     elif needs_own_database(argv, environment):
-        _provide_database(Project.here())
+        _provide_database()
 
 
 def forks_tasks(argv: Sequence[str]) -> bool:
@@ -88,11 +88,12 @@ def preload(names: str) -> None:
             log.warning("cannot preload %s: %s; tasks import it themselves", name, error)
 
 
-def _provide_database(project: Project) -> None:
+def _provide_database() -> None:
     """Start the embedded database for this command, and stop it afterwards; or say what to type."""
     from ml_pipeline.ops import airflow_setup, postgres, stack_record
 
     try:
+        project = Project.here()
         if not airflow_setup.is_current(project):
             sys.exit("Error: this clone is not set up yet. Type: ./start_airflow.sh")
         if not postgres.is_embedded(project) or postgres.is_running(project):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from ml_pipeline.errors import StackError
+
+ENVIRONMENT_SCRIPT = "airflow_postgresql_env.sh"
 
 
 @dataclass(frozen=True)
@@ -20,8 +25,22 @@ class Project:
 
     @classmethod
     def here(cls) -> Project:
-        """Return the clone that this package is installed from (the installation is editable)."""
-        return cls(Path(__file__).resolve().parents[3])
+        """Return the clone that this package is installed from (the installation is editable).
+
+        Raises
+        ------
+        StackError
+            When this Python's environment lies in another clone: in a copy, it would act on the
+            original.
+        """
+        root = Path(__file__).resolve().parents[3]
+        folder = Path(sys.prefix).resolve().parent
+        if folder != root and (folder / ENVIRONMENT_SCRIPT).exists():
+            raise StackError(
+                f"{sys.prefix} is a copy that still belongs to {root}. "
+                f"Mend it: {folder / 'start_airflow.sh'}"
+            )
+        return cls(root)
 
     @property
     def airflow_home(self) -> Path:
