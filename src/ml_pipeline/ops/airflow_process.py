@@ -1,11 +1,14 @@
 """What an Airflow process does as it starts: preload, die with its parent, find its database.
 
+As it ends, it leaves its memory to the system.
+
 Called by `airflow_home/config/airflow_local_settings.py` in every process that imports Airflow.
 """
 
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import logging
 import os
@@ -47,6 +50,9 @@ def prepare(argv: Sequence[str], environment: Mapping[str, str], platform: str) 
     argv, environment, platform
         As `sys.argv`, `os.environ` and `sys.platform`.
     """
+    # Python looks for garbage in all that Airflow has imported once more before it ends: 1.1 s of
+    # CPU in a scheduler, 0.7 s in a triggerer; 0.1 s when there is nothing to look at.
+    atexit.register(gc.freeze)
     if forks_tasks(argv) and platform == "linux":
         preload(environment.get(PRELOAD_VARIABLE, ",".join(PRELOADED)))
         os.register_at_fork(after_in_child=linux.die_with_parent)
