@@ -19,7 +19,10 @@ _ml_pipeline_environment() {
     # The user's shell options (and in zsh: word splitting, globbing) must not bend what follows.
     [ -z "${ZSH_VERSION:-}" ] || emulate -L sh
     local IFS=$' \t\n' home came_from="${ML_PIPELINE_HOME:-}"
-    home=$(_ml_pipeline_folder) || return 1
+    home=$(_ml_pipeline_folder) && [ -f "$home/airflow_postgresql_env.sh" ] || {
+        echo "airflow_postgresql_env.sh: source it where it lies, in its clone." >&2
+        return 1
+    }
     _ml_pipeline_forget_env_file
     _ml_pipeline_drop_foreign
     _ml_pipeline_set_own "$home"
@@ -124,13 +127,20 @@ _ml_pipeline_is_own() {
 
 _ml_pipeline_set_own() {
     export ML_PIPELINE_HOME="$1" AIRFLOW_HOME="$1/airflow_home"
-    # Constant texts, so no character of the path needs quoting; Airflow splits them like a shell
-    # line, expands nothing in them, and does not strip what they print.
-    export AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD="sh -c 'cat \"\$AIRFLOW_HOME/secrets/sql_alchemy_conn\"'"
-    export AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC_CMD="sh -c 'cat \"\$AIRFLOW_HOME/secrets/sql_alchemy_conn_async\"'"
-    export AIRFLOW__CORE__FERNET_KEY_CMD="sh -c 'cat \"\$AIRFLOW_HOME/secrets/fernet_key\"'"
-    export AIRFLOW__API_AUTH__JWT_SECRET_CMD="sh -c 'cat \"\$AIRFLOW_HOME/secrets/jwt_secret\"'"
-    export AIRFLOW__API__SECRET_KEY_CMD="sh -c 'cat \"\$AIRFLOW_HOME/secrets/api_secret_key\"'"
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD=$(_ml_pipeline_print_secret sql_alchemy_conn)
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC_CMD=$(_ml_pipeline_print_secret sql_alchemy_conn_async)
+    AIRFLOW__CORE__FERNET_KEY_CMD=$(_ml_pipeline_print_secret fernet_key)
+    AIRFLOW__API_AUTH__JWT_SECRET_CMD=$(_ml_pipeline_print_secret jwt_secret)
+    AIRFLOW__API__SECRET_KEY_CMD=$(_ml_pipeline_print_secret api_secret_key)
+    export AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC_CMD \
+        AIRFLOW__CORE__FERNET_KEY_CMD AIRFLOW__API_AUTH__JWT_SECRET_CMD AIRFLOW__API__SECRET_KEY_CMD
+}
+
+# Print the command with which Airflow reads a secret. Airflow splits it like a shell line, expands
+# nothing in it, and does not strip what it prints; no character of the path needs quoting.
+_ml_pipeline_print_secret() {
+    printf "sh -c '%s'" "cat \"\$AIRFLOW_HOME/secrets/$1\" || { echo \"Not set up yet, or not\
+ readable: run \$ML_PIPELINE_HOME/start_airflow.sh\" >&2; exit 1; }"
 }
 
 # Export what .env sets: NAME=value lines, never run as code.
@@ -246,7 +256,6 @@ _ml_pipeline_hint() {
     case $- in
         *i*) [ -x "$1/.venv/bin/ml-pipeline" ] || echo "Not set up yet: run $1/start_airflow.sh" >&2 ;;
     esac
-    return 0
 }
 
 # Leave the user's shell as it was, but for the environment.
@@ -267,7 +276,7 @@ if [ -n "${ZSH_VERSION:-}" ]; then
     # shellcheck disable=SC2154 # zsh sets it
     _ml_pipeline_file=${functions_source[_ml_pipeline_environment]}
 else
-    _ml_pipeline_file=${BASH_SOURCE[0]}
+    _ml_pipeline_file=${BASH_SOURCE[0]:-}
 fi
 case $_ml_pipeline_file in
     /*) ;;

@@ -111,8 +111,9 @@ def test_sourcing_twice_changes_nothing(shell: Shell, clone: Path) -> None:
     assert shell.environment(f"{source(clone)}; {source(clone)}") == once
 
 
-def test_programs_of_the_clone_come_first(shell: Shell, clone: Path) -> None:
-    environment = shell.environment(source(clone))
+@pytest.mark.parametrize("path", ["/usr/bin:/bin", "/usr/bin:{}/.venv/bin:/bin"])
+def test_programs_of_the_clone_come_first_and_once(shell: Shell, clone: Path, path: str) -> None:
+    environment = shell.environment(source(clone), PATH=path.format(clone))
     assert environment["PATH"] == f"{clone}/.venv/bin:/usr/bin:/bin"
     assert environment["VIRTUAL_ENV"] == f"{clone}/.venv"
 
@@ -173,6 +174,18 @@ def test_airflow_s_commands_print_the_secrets_exactly(
         words = shlex.split(environment[variable])  # as airflow.configuration.run_command does
         printed = subprocess.run(words, env=environment, capture_output=True, text=True)
         assert (printed.stdout, printed.stderr) == (f"the {file}", "")
+
+
+def test_airflow_s_commands_say_what_to_run_when_nothing_is_set_up(
+    shell: Shell, clone: Path
+) -> None:
+    environment = shell.environment(source(clone))
+    for variable in SECRET_FILES:
+        words = shlex.split(environment[variable])
+        printed = subprocess.run(words, env=environment, capture_output=True, text=True)
+        told = f"Not set up yet, or not readable: run {clone}/start_airflow.sh"
+        assert (printed.returncode, printed.stdout) == (1, "")
+        assert printed.stderr.splitlines()[-1] == told
 
 
 @pytest.mark.parametrize(("port", "host"), [("", ""), ("9012", "0.0.0.0")])

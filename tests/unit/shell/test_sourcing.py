@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -115,6 +116,14 @@ def test_an_interactive_shell_hears_once_what_to_run_when_nothing_is_set_up(
     program.parent.mkdir(parents=True)
     program.touch(mode=0o755)
     assert hint not in shell.run(f". ./{SCRIPT}", clone, "-i").stderr
+
+
+def test_a_copy_outside_a_clone_says_so_and_leaves_nothing(shell: Shell, clone: Path) -> None:
+    (clone / SCRIPT).rename(clone / "copy.sh")
+    result = shell.run('set -u; . ./copy.sh; echo "$? ${AIRFLOW_HOME-none}"; set', clone)
+    assert result.stderr == f"{SCRIPT}: source it where it lies, in its clone.\n"
+    assert result.stdout.startswith("1 none\n")
+    assert not re.search("^_ml_pipeline", result.stdout, re.MULTILINE)
 
 
 @pytest.mark.skipif(not shutil.which("dash"), reason="dash is not installed")
