@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Set up what is missing, start everything, run the pipeline once: see `ml-pipeline up --help`.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # started by another shell
 set -euo pipefail
 
 ROOT=$(CDPATH='' cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Find zombies and orphans, and clear them: see `ml-pipeline zombies --help`.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # started by another shell
 set -euo pipefail
 
 ROOT=$(CDPATH='' cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Make the two locks from pyproject.toml: ./scripts/lock.sh [--upgrade | --upgrade-package NAME …]
 # A version stays as it is where it still fits, unless it is to be upgraded.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # started by another shell
 set -euo pipefail
 
 ROOT=$(CDPATH='' cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
