@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -12,12 +13,22 @@ from pathlib import Path
 
 import pytest
 
+from ml_pipeline.errors import DatabaseError
 from ml_pipeline.ops import backup, postgres
 from ml_pipeline.ops.backup import archive
 from ml_pipeline.ops.backup.manifest import BackupError
 from ml_pipeline.ops.postgres.cluster import Cluster
 from ml_pipeline.ops.project import Project
-from tests.integration.postgres.backup.saved import read, with_manifest, write
+from tests.integration.conftest import copy_of
+from tests.integration.postgres.backup.saved import (
+    DATABASES,
+    begin,
+    databases,
+    read,
+    remembered,
+    with_manifest,
+    write,
+)
 from tests.integration.postgres.conftest import query, secret
 
 BAD_FILES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
@@ -157,26 +168,51 @@ def test_file_that_appears_meanwhile_is_not_replaced(file: Path) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system with room for nearly nothing."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", place], capture_output=True
-    )
-    if mounted.returncode != 0:
-        pytest.skip("needs Linux and root, to mount a small file system")
-    yield place
-    subprocess.run(["umount", place], check=True)
+def make_disk(open_folder: Path) -> Iterator[Callable[[str], Path]]:
+    """Make a file system of a size of one's choice."""
+    made: list[Path] = []
+
+    def make(size: str) -> Path:
+        place = Path(tempfile.mkdtemp(dir=open_folder))
+        options = f"size={size},mode=755"
+        mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", place]
+        if subprocess.run(mount, capture_output=True).returncode != 0:
+            pytest.skip("needs Linux and root, to mount a small file system")
+        made.append(place)
+        return place
+
+    yield make
+    for place in made:
+        subprocess.run(["umount", place], check=True)
 
 
 def test_save_when_the_disk_is_full_says_so_and_leaves_nothing(
-    running: Project, small_disk: Path
+    running: Project, make_disk: Callable[[str], Path]
 ) -> None:
-    query(
-        secret(running, "results_db_url"),
-        "INSERT INTO note SELECT md5(i::text) FROM generate_series(1, 5000) i",
-    )
+    small_disk = make_disk("8k")
+    fill(running, 5_000)
     with pytest.raises(BackupError, match=r"No space left.* Make room"):
         backup.save(running, small_disk / "backup.zip")
     assert not list(small_disk.iterdir())
+
+
+def test_restore_when_the_database_s_disk_is_full_says_so_and_changes_nothing(
+    running: Project, stopped_project: Project, make_disk: Callable[[str], Path], file: Path
+) -> None:
+    fill(running, 500_000)
+    backup.save(running, file)
+    other = copy_of(stopped_project, make_disk("110m") / "clone")
+    postgres.start(other)
+    try:
+        begin(other)
+        with pytest.raises(DatabaseError, match="No space left on device"):
+            backup.restore(other, file)
+        assert remembered(other) == ["before", "password of before"]
+        assert databases(other) == DATABASES
+    finally:
+        postgres.stop(other)
+
+
+def fill(project: Project, rows: int) -> None:
+    statement = f"INSERT INTO note SELECT md5(i::text) FROM generate_series(1, {rows}) i"
+    query(secret(project, "results_db_url"), statement)
