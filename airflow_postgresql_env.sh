@@ -84,8 +84,8 @@ _ml_pipeline_drop_foreign() {
     # Set in many container images; Airflow without bytecode starts two to three times slower.
     unset PYTHONDONTWRITEBYTECODE
     # libpq lets these win over, or add to, a complete URL: PGHOSTADDR even leads to another server.
-    unset PGHOSTADDR PGSERVICE PGOPTIONS PGSSLMODE PGREQUIRESSL PGREQUIREAUTH PGCHANNELBINDING \
-        PGTARGETSESSIONATTRS
+    unset PGCHANNELBINDING PGCLIENTENCODING PGGSSENCMODE PGHOSTADDR PGOPTIONS PGREQUIREAUTH \
+        PGREQUIRESSL PGSERVICE PGSSLMODE PGSSLNEGOTIATION PGTARGETSESSIONATTRS
 }
 
 _ml_pipeline_exported_names() {
