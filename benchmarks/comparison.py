@@ -12,7 +12,6 @@ import json
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,11 +24,11 @@ from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from benchmarks.process_census import Census
+from benchmarks.running import FINISHED_WITHIN_SECONDS, await_true, running, temporary_folder
 from benchmarks.subjects import (
     OurStack,
     Standalone,
     Subject,
-    await_healthy,
     is_healthy,
     without_kernel_help,
     without_subreaper,
@@ -42,7 +41,6 @@ RUNS = 10  # a hundred tasks
 BUSY_LOOPS = 2
 SETTLED_SECONDS = 20.0
 LEFT_AFTER_SECONDS = 60.0
-FINISHED_WITHIN_SECONDS = 900.0
 MEGABYTE = 2**20
 
 
@@ -75,8 +73,9 @@ class Figures:
 def measure(subject: Subject) -> Figures:
     """Start the subject twice: for work and the end of its scheduler, then for its own end."""
     figures = Figures(subject.name)
-    with running(subject) as (top, census, seconds):
-        figures.start_seconds = round(seconds, 1)
+    with running(subject, DAG_ID) as started, started.census.taken():
+        census = started.census
+        figures.start_seconds = round(started.start_seconds, 1)
         time.sleep(SETTLED_SECONDS)
         figures.processes_idle = len(census.alive())
         figures.memory_idle_mb = census.pss_bytes() // MEGABYTE
@@ -84,28 +83,10 @@ def measure(subject: Subject) -> Figures:
         _measure_loaded_work(subject, census, figures)
         figures.memory_after_mb = census.pss_bytes() // MEGABYTE
         _measure_scheduler_kill(subject, census, figures)
-    with running(subject) as (top, census, _):
+    with running(subject, DAG_ID) as started, started.census.taken():
         _run(subject, 1)
-        _measure_end(top, census, figures)
+        _measure_end(started.top, started.census, figures)
     return figures
-
-
-@contextmanager
-def running(subject: Subject) -> Iterator[tuple[psutil.Process, Census, float]]:
-    """Start it; yield its first process, the census, and how long it took; leave nothing."""
-    started_at, launched_at = time.time(), time.monotonic()
-    top, census = subject.launch()
-    try:
-        with census.taken():
-            await_healthy(subject, since=started_at)
-            subject.api().await_dag(DAG_ID)
-            yield top, census, time.monotonic() - launched_at
-    finally:
-        if top.is_running():
-            top.terminate()
-            _await(lambda: not census.alive(), LEFT_AFTER_SECONDS)
-        census.count()
-        census.end()
 
 
 def _measure_work(subject: Subject, census: Census, figures: Figures) -> None:
@@ -131,14 +112,14 @@ def _measure_scheduler_kill(subject: Subject, census: Census, figures: Figures) 
     """Kill the scheduler while a run is under way; count what it leaves, a minute later."""
     api = subject.api()
     run_id = api.trigger(DAG_ID)
-    _await(lambda: api.run_state(DAG_ID, run_id) == "running", 60)
+    await_true(lambda: api.run_state(DAG_ID, run_id) == "running", 60)
     scheduler = _scheduler(census)
     family = [scheduler, *scheduler.children(recursive=True)]
     killed_at, clock = time.time(), time.monotonic()
     scheduler.kill()
-    if _await(lambda: is_healthy(subject, since=killed_at), LEFT_AFTER_SECONDS):
+    if await_true(lambda: is_healthy(subject, since=killed_at), LEFT_AFTER_SECONDS):
         figures.scheduler_back_after_seconds = round(time.monotonic() - clock, 1)
-    _await(lambda: api.run_state(DAG_ID, run_id) in FINISHED, 3 * LEFT_AFTER_SECONDS)
+    await_true(lambda: api.run_state(DAG_ID, run_id) in FINISHED, 3 * LEFT_AFTER_SECONDS)
     figures.run_after_scheduler_kill = api.run_state(DAG_ID, run_id)
     time.sleep(max(0.0, clock + LEFT_AFTER_SECONDS - time.monotonic()))
     statuses = [_status(process) for process in family]
@@ -150,7 +131,7 @@ def _measure_end(top: psutil.Process, census: Census, figures: Figures) -> None:
     census.count()
     clock = time.monotonic()
     top.terminate()
-    if _await(lambda: not census.alive() and not census.zombies(), LEFT_AFTER_SECONDS):
+    if await_true(lambda: not census.alive() and not census.zombies(), LEFT_AFTER_SECONDS):
         figures.end_seconds_after_term = round(time.monotonic() - clock, 1)
     figures.alive_after_term = len(census.alive())
     figures.zombies_after_term = len(census.zombies())
@@ -166,7 +147,7 @@ def _run(subject: Subject, count: int) -> int:
         states.update({run: api.run_state(DAG_ID, run) for run in runs})
         return set(states.values()) <= FINISHED
 
-    _await(are_finished, FINISHED_WITHIN_SECONDS)
+    await_true(are_finished, FINISHED_WITHIN_SECONDS)
     return len(runs) - list(states.values()).count("success")
 
 
@@ -208,15 +189,6 @@ def _status(process: psutil.Process) -> str:
         return ""
 
 
-def _await(condition: Callable[[], bool], within_seconds: float) -> bool:
-    deadline = time.monotonic() + within_seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.5)
-    return True
-
-
 def table(all_figures: list[Figures]) -> Table:
     """Return one row a measure and one column a subject."""
     grid = Table("", box=None, header_style="bold", pad_edge=False)
@@ -250,9 +222,8 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
     measured: list[Figures] = []
-    with tempfile.TemporaryDirectory(prefix="ml-pipeline-comparison-") as folder:
-        Path(folder).chmod(0o755)  # as root, PostgreSQL's account has to reach its cluster
-        for make in subjects(Path(folder)):
+    with temporary_folder() as folder:
+        for make in subjects(folder):
             measured.append(measure(make()))
             print(json.dumps(asdict(measured[-1])), flush=True)
     options.output.parent.mkdir(parents=True, exist_ok=True)

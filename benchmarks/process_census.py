@@ -78,6 +78,10 @@ class Census:
         """Return the memory of all members, shared pages divided among those that share them."""
         return sum(map(_pss_bytes, self.alive()))
 
+    def cpu_seconds(self) -> float:
+        """Return the processor time of all members, and of those that they have waited for."""
+        return sum(map(_cpu_seconds, self.alive()))
+
     def end(self) -> None:
         """Kill whatever lives."""
         for process in self.alive():
@@ -114,3 +118,11 @@ def _pss_bytes(process: psutil.Process) -> int:
         return int(process.memory_full_info().pss)
     except (psutil.Error, AttributeError):
         return 0
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)

@@ -26,7 +26,9 @@ from ml_pipeline.ops.airflow_api import AirflowApi
 from ml_pipeline.ops.postgres import urls
 from ml_pipeline.ops.postgres.connections import connected
 
-DAG_FILE = Path(__file__).parent / "dags" / "ten_tasks.py"
+DAGS = Path(__file__).parent / "dags"
+DATA = REPOSITORY / "data" / "wdbc.data"
+BOOTSTRAP = "set -eu && . scripts/bootstrap.sh"
 READY_WITHIN_SECONDS = 300.0
 HEARTBEAT_TIMEOUTS = "SELECT count(*) FROM log WHERE event = 'heartbeat timeout'"
 COMPONENTS = ("scheduler", "dag_processor", "triggerer")
@@ -55,8 +57,7 @@ class Standalone:
 
     def __init__(self, folder: Path) -> None:
         self._home = folder / "stock"
-        (self._home / "dags").mkdir(parents=True)
-        shutil.copy2(DAG_FILE, self._home / "dags")
+        copy_dags(self._home / "dags")
         self._port = free_port()
         self.url = f"http://localhost:{self._port}"
 
@@ -108,7 +109,7 @@ class OurStack:
         self.name = name
         self._clone = Clone(folder / name.replace(" ", "-"), free_port())
         copy_repository(self._clone.root)
-        shutil.copy2(DAG_FILE, self._clone.root / "dags")
+        copy_dags(self._clone.root / "dags")
         if edit:
             edit(self._clone.root)
         self.url = f"http://localhost:{self._clone.port}"
@@ -117,6 +118,16 @@ class OurStack:
         """Start it."""
         command = ["./start_airflow.sh", "--no-run", "--port", str(self._clone.port)]
         return _launch(command, self._clone.root, self._clone.environment)
+
+    def prepare(self) -> None:
+        """Install its packages, which is no part of a start."""
+        done = self._clone.sh(f'{BOOTSTRAP} && bootstrap "$PWD"', timeout_seconds=600)
+        assert done.returncode == 0, done.stderr
+
+    @property
+    def clone(self) -> Clone:
+        """The clone, to drive it as a user does."""
+        return self._clone
 
     def api(self) -> AirflowApi:
         """Log in."""
@@ -130,6 +141,13 @@ class OurStack:
             cursor.execute(HEARTBEAT_TIMEOUTS)
             row = cursor.fetchone()
         return int(row[0]) if row else 0
+
+
+def copy_dags(folder: Path) -> None:
+    """Give a subject the DAG files that are run by all, and their data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in [*DAGS.glob("*.py"), DATA]:
+        shutil.copy2(file, folder)
 
 
 def _launch(
@@ -176,7 +194,7 @@ def await_healthy(subject: Subject, since: float = 0.0) -> float:
     while not is_healthy(subject, since):
         if time.monotonic() - started_at > READY_WITHIN_SECONDS:
             raise TimeoutError(f"{subject.name} is not healthy within {READY_WITHIN_SECONDS:.0f} s")
-        time.sleep(0.5)
+        time.sleep(0.1)
     return time.monotonic() - started_at
 
 

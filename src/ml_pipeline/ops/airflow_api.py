@@ -105,7 +105,11 @@ class AirflowApi:
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the run's state, in Airflow's words."""
-        return str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+        return str(self.run(dag_id, run_id)["state"])
+
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """Return what Airflow knows of a run."""
+        return dict(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"))
 
     def xcom(self, dag_id: str, run_id: str, task_id: str) -> Any:
         """Return what a task returned."""
