@@ -1,0 +1,232 @@
+"""The folder of large values: on this machine or on any object storage.
+
+A file's name is its path below the folder, so that a moved project still finds it, and is never
+used twice. What tasks and runs are called is made safe there for every file system.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from ml_pipeline.errors import ConfigError
+from ml_pipeline.storage import folder_name
+from ml_pipeline.xcom.faults import XComError
+from ml_pipeline.xcom.settings import URL, Settings
+
+SUFFIX = ".arrow"
+PARTIAL_SUFFIX = ".partial"
+SHARED_SUFFIX = ".shared"
+UNMAPPED = "unmapped"
+KEY_DIGITS = 16
+
+
+def task_folder(dag_id: str, run_id: str, task_id: str, map_index: int | None) -> str:
+    """Return the folder of a task instance: relative, and safe for every file system."""
+    is_mapped = map_index is not None and map_index >= 0
+    names = (folder_name(name) for name in (dag_id, run_id, task_id))
+    return "/".join((*names, str(map_index) if is_mapped else UNMAPPED))
+
+
+class Files:
+    """The folder of files; a file in it is whole or absent.
+
+    Parameters
+    ----------
+    settings
+        Where the folder lies.
+    root
+        The folder itself, when it is open already.
+    """
+
+    def __init__(self, settings: Settings, root: Any = None) -> None:
+        self.settings = settings
+        self.root = root if root is not None else _open(settings)
+        self.is_local = isinstance(self.root, Path)
+
+    def path(self, name: str) -> Any:
+        """Return where a file lies.
+
+        Raises
+        ------
+        XComError
+            When the name leads out of the folder: somebody has changed the database.
+        """
+        parts = PurePosixPath(name)
+        if parts.is_absolute() or ".." in parts.parts or not parts.parts:
+            raise XComError(f"Got {name!r} as the file of an XCom. It leads out of its folder")
+        return self.root / name
+
+    @contextmanager
+    def creating(self, folder: str) -> Iterator[tuple[str, IO[bytes]]]:
+        """Yield the name of a new file and the file; it appears only if the block ends well.
+
+        Locally it is written beside and renamed. Object storage shows no unfinished object, and
+        elsewhere no descriptor names a file before it is whole.
+
+        Raises
+        ------
+        XComError
+            When there is no room, or no permission.
+        """
+        name = f"{folder}/{secrets.token_hex(8)}{SUFFIX}"
+        path = self.path(name)
+        beside = path.with_name(path.name + PARTIAL_SUFFIX) if self.is_local else path
+        with self.explaining("write"):
+            try:
+                with self._opened(beside) as file:
+                    yield name, file
+                if self.is_local:
+                    beside.replace(path)
+            except BaseException:
+                with suppress(Exception):
+                    beside.unlink(missing_ok=True)
+                raise
+
+    def exists(self, name: str) -> bool:
+        """Tell whether a file is there."""
+        return bool(self.path(name).exists())
+
+    def share(self, name: str, key: str) -> None:
+        """Note that the XCom of this key refers to the file, as one of several."""
+        with self.explaining("write"):
+            self.path(_mark(name, key)).touch()
+
+    def release(self, name: str, key: str) -> None:
+        """Remove a file that the XCom of this key refers to, unless others refer to it too.
+
+        Raises
+        ------
+        XComError
+            When the file system refuses.
+        """
+        path = self.path(name)
+        with self.explaining("remove"):
+            self.path(_mark(name, key)).unlink(missing_ok=True)
+            if not list(path.parent.glob(f"{path.name}.*{SHARED_SUFFIX}")):
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def explaining(self, verb: str) -> Iterator[None]:
+        """Turn what a file system says into one line; that a file is gone is for the reader."""
+        try:
+            yield
+        except OSError as error:
+            if verb == "read" and isinstance(error, FileNotFoundError):
+                raise
+            message = f"cannot {verb} XComs below {self.settings.url}: {_advice(error)}"
+            raise XComError(message) from error
+
+    def _opened(self, path: Any) -> IO[bytes]:
+        """Open a new file; its folder is made again if it was just cleared away as empty."""
+        try:
+            self._make_folder(path.parent)
+            return path.open("wb")  # type: ignore[no-any-return]
+        except FileNotFoundError:
+            self._make_folder(path.parent)
+            return path.open("wb")  # type: ignore[no-any-return]
+
+    def _make_folder(self, folder: Any) -> None:
+        if self.is_local:  # rows of data: the owner's alone
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def remove_unreferenced(files: Files, referenced: set[str], older_than_seconds: float) -> list[str]:
+    """Remove files that nothing refers to, and folders that are empty; return the files' names.
+
+    Only files that bear this room's suffixes are looked at.
+
+    Parameters
+    ----------
+    files
+        The folder.
+    referenced
+        The names that descriptors in the database hold.
+    older_than_seconds
+        Younger ones are left: a task may have written one and be about to refer to it.
+    """
+    latest = time.time() - older_than_seconds
+    with files.explaining("remove"):
+        removed = [
+            name
+            for name in _names(files)
+            if _owner(name) not in referenced and _remove(files, name, latest)
+        ]
+        if files.is_local:
+            _remove_empty_folders(files.root, latest)
+    return removed
+
+
+def _open(settings: Settings) -> Any:
+    if folder := settings.folder:
+        return folder
+    from airflow.sdk import ObjectStoragePath
+
+    try:
+        root = ObjectStoragePath(settings.url)
+        root.fs  # noqa: B018  the library behind the scheme is loaded here
+    except (ValueError, ImportError) as error:
+        raise ConfigError(f"{URL}: Got {settings.url!r}. {error}") from error
+    return root
+
+
+def _mark(name: str, key: str) -> str:
+    """Return the name of the mark that says that a key shares a file."""
+    digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+    return f"{name}.{digest[:KEY_DIGITS]}{SHARED_SUFFIX}"
+
+
+def _owner(name: str) -> str | None:
+    """Return the file that a file belongs to; None for one that is not finished."""
+    if name.endswith(PARTIAL_SUFFIX):
+        return None
+    if name.endswith(SHARED_SUFFIX):
+        return name[: -len(SHARED_SUFFIX) - KEY_DIGITS - 1]
+    return name
+
+
+def _names(files: Files) -> list[str]:
+    if files.is_local:
+        found = (path.relative_to(files.root) for path in files.root.rglob("*") if path.is_file())
+        names = [path.as_posix() for path in found]
+    else:
+        top = str(files.root.path).rstrip("/")
+        names = [path[len(top) :].lstrip("/") for path in files.root.fs.find(top)]
+    suffixes = (SUFFIX, SUFFIX + PARTIAL_SUFFIX, SHARED_SUFFIX)
+    return sorted(name for name in names if name.endswith(suffixes))
+
+
+def _remove(files: Files, name: str, latest: float) -> bool:
+    path = files.path(name)
+    with suppress(FileNotFoundError):
+        if _modified(path) < latest:
+            path.unlink()
+            return True
+    return False
+
+
+def _modified(path: Any) -> float:
+    if isinstance(path, Path):
+        return path.stat().st_mtime
+    return float(path.fs.modified(path.path).timestamp())
+
+
+def _remove_empty_folders(root: Path, latest: float) -> None:
+    for folder in sorted(root.rglob("*"), reverse=True):
+        with suppress(OSError):  # not empty, or just taken into use
+            if folder.is_dir() and folder.stat().st_mtime < latest:
+                folder.rmdir()
+
+
+def _advice(error: OSError) -> str:
+    reason = error.strerror or str(error).partition("\n")[0]
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{reason}. Make room (ml-pipeline prune), or name another place in {URL}"
+    return f"{reason}. Check that place, or name another one in {URL}"
