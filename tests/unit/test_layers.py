@@ -29,8 +29,9 @@ MAY_IMPORT = {
     "registry": FOUNDATIONS,
     "documents": {"ml", "registry", *FOUNDATIONS},
     "pipeline": {"documents", "ml", "registry", *FOUNDATIONS},
+    "xcom": FOUNDATIONS,
     "orchestration": {"pipeline", "documents", "ml", "registry", *FOUNDATIONS},
-    "ops": FOUNDATIONS,
+    "ops": {"xcom", *FOUNDATIONS},
     "cli": {"ops", "pipeline", "ml", *FOUNDATIONS},
     "dags": {"orchestration", "config", "errors"},
     "airflow_home": {"ops"},
@@ -45,7 +46,9 @@ DATA_LIBRARIES = {
     "skops",
     "sklearn",
 }
-WITH_DATA = {"ml", "documents", "pipeline"}
+WITH_DATA = {"ml", "documents", "pipeline", "xcom"}
+# Where large XComs lie; nothing of Arrow, pandas or Airflow comes with it.
+XCOM_FOR_OPS = {"ml_pipeline.xcom.files", "ml_pipeline.xcom.settings"}
 
 
 @dataclass(frozen=True)
@@ -147,9 +150,18 @@ def test_no_room_imports_one_that_it_may_not():
     assert breaches(is_breach) == []
 
 
-def test_only_orchestration_imports_the_task_sdk():
+def test_ops_imports_of_xcom_only_where_its_files_lie():
     def is_breach(one: Import) -> bool:
-        return one.module.startswith("airflow.sdk") and one.room != "orchestration"
+        is_xcom = one.room == "ops" and one.imported_room == "xcom"
+        return is_xcom and one.module not in XCOM_FOR_OPS
+
+    assert breaches(is_breach) == []
+
+
+def test_only_orchestration_and_the_xcom_backend_import_the_task_sdk():
+    def is_breach(one: Import) -> bool:
+        is_allowed = one.room == "orchestration" or is_backend(one)
+        return one.module.startswith("airflow.sdk") and not is_allowed
 
     assert breaches(is_breach) == []
 
@@ -157,9 +169,15 @@ def test_only_orchestration_imports_the_task_sdk():
 def test_only_ops_also_imports_airflow_and_only_when_it_needs_it():
     def is_breach(one: Import) -> bool:
         is_allowed = one.room == "orchestration" or (one.room == "ops" and one.is_deferred)
-        return one.top == "airflow" and not is_allowed
+        return one.top == "airflow" and not is_allowed and not is_backend(one)
 
     assert breaches(is_breach) == []
+
+
+def is_backend(one: Import) -> bool:
+    """Tell whether it is Airflow's way into the XCom room, or that room's to object storage."""
+    is_folder = one.file.name == "files.py" and one.is_deferred
+    return one.room == "xcom" and (one.file.name == "backend.py" or is_folder)
 
 
 def test_only_the_rooms_of_data_import_its_libraries_with_the_file():
@@ -223,6 +241,24 @@ def test_a_room_that_is_imported_brings_nothing_that_it_should_not(room, unwante
 
     assert f"ml_pipeline.{room}" in modules
     assert modules & unwanted == set()
+
+
+BACKEND = """
+import json, sys
+import ml_pipeline.xcom.backend
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_the_xcom_backend_brings_no_library_of_data_into_every_airflow_process(tmp_path):
+    toy_clone.lay_out(tmp_path)
+
+    done = toy_clone.run(tmp_path, "-c", BACKEND)
+
+    assert done.returncode == 0, done.stderr
+    modules = set(json.loads(done.stdout.splitlines()[-1]))
+    assert "ml_pipeline.xcom.backend" in modules
+    assert modules & {"ml_pipeline.xcom.codec", *DATA_LIBRARIES} == set()
 
 
 def test_orchestration_brings_airflow_but_no_command_line(tmp_path):
