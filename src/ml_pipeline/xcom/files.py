@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -138,30 +138,55 @@ class Files:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def remove_unreferenced(files: Files, referenced: set[str], older_than_seconds: float) -> list[str]:
-    """Remove files that nothing refers to, and folders that are empty; return the files' names.
-
-    Only files that bear this room's suffixes are looked at.
+@dataclass(frozen=True)
+class Found:
+    """A file that lies in the folder.
 
     Parameters
     ----------
-    files
-        The folder.
-    referenced
-        The names that descriptors in the database hold.
-    older_than_seconds
-        Younger ones are left: a task may have written one and be about to refer to it.
+    path
+        Where.
+    owner
+        The name of the file that it belongs to: its own, or that of the file that it marks as
+        shared; None for one that was not finished.
+    bytes
+        Its length.
     """
-    latest = time.time() - older_than_seconds
-    with files.explaining("remove"):
-        removed = [
-            name
-            for name in _names(files)
-            if _owner(name) not in referenced and _remove(files, name, latest)
-        ]
-        if files.is_local:
-            _remove_empty_folders(files.root, latest)
-    return removed
+
+    path: Any
+    owner: str | None
+    bytes: int
+
+
+def written_before(files: Files, moment: float) -> Iterator[Found]:
+    """Yield the files that were written before a moment, in seconds since the epoch.
+
+    Files without this room's suffixes are somebody else's and are left out.
+
+    Raises
+    ------
+    XComError
+        When the folder cannot be read.
+    """
+    with files.explaining("list"):
+        names = _names(files)
+    for name in names:
+        path = files.path(name)
+        with suppress(FileNotFoundError):  # a task that was cleared has just removed it
+            modified, length = _status(path)
+            if modified < moment:
+                yield Found(path, _owner(name), length)
+
+
+def remove_empty_folders(files: Files, found: Found) -> None:
+    """Remove the folders that a removed file has left empty, locally, up to the folder of files."""
+    folder = found.path.parent
+    while files.is_local and folder != files.root:
+        try:
+            folder.rmdir()
+        except OSError:  # not empty, or just taken into use
+            return
+        folder = folder.parent
 
 
 def _open(settings: Settings) -> Any:
@@ -203,26 +228,12 @@ def _names(files: Files) -> list[str]:
     return sorted(name for name in names if name.endswith(suffixes))
 
 
-def _remove(files: Files, name: str, latest: float) -> bool:
-    path = files.path(name)
-    with suppress(FileNotFoundError):
-        if _modified(path) < latest:
-            path.unlink()
-            return True
-    return False
-
-
-def _modified(path: Any) -> float:
+def _status(path: Any) -> tuple[float, int]:
+    """Return when a file was written last and its length."""
     if isinstance(path, Path):
-        return path.stat().st_mtime
-    return float(path.fs.modified(path.path).timestamp())
-
-
-def _remove_empty_folders(root: Path, latest: float) -> None:
-    for folder in sorted(root.rglob("*"), reverse=True):
-        with suppress(OSError):  # not empty, or just taken into use
-            if folder.is_dir() and folder.stat().st_mtime < latest:
-                folder.rmdir()
+        status = path.stat()
+        return status.st_mtime, status.st_size
+    return float(path.fs.modified(path.path).timestamp()), int(path.fs.size(path.path))
 
 
 def _advice(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""Where large XComs lie and what counts as large: `ML_PIPELINE_XCOM_*`, read without Airflow.
+"""Where large XComs lie and what counts as large, read without Airflow.
 
 They are environment variables, not options of airflow.cfg, so that `.env` and the caller may set
 them and `ml-pipeline` commands can read them without importing Airflow.

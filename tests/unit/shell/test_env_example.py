@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ml_pipeline.cli import prune, up
+from ml_pipeline.xcom.settings import DEFAULT_THRESHOLD
 
 from .shells import REPOSITORY, SCRIPT, Shell
 
@@ -59,6 +60,7 @@ def test_every_listed_setting_is_explained_in_a_line_before_it() -> None:
         ("ML_PIPELINE_HOST", up.DEFAULT_HOST),
         ("ML_PIPELINE_PORT", up.DEFAULT_PORT),
         ("ML_PIPELINE_KEEP_DAYS", prune.DEFAULT_DAYS),
+        ("ML_PIPELINE_XCOM_THRESHOLD", DEFAULT_THRESHOLD),
     ],
 )
 def test_a_listed_default_is_the_code_s(name: str, default: object) -> None:

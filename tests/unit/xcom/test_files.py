@@ -18,11 +18,12 @@ from upath import UPath
 from ml_pipeline.xcom import codec, packing, store
 from ml_pipeline.xcom.descriptor import PATH, Origin
 from ml_pipeline.xcom.faults import XComError
-from ml_pipeline.xcom.files import Files, remove_unreferenced, task_folder
+from ml_pipeline.xcom.files import Files, remove_empty_folders, task_folder, written_before
 from ml_pipeline.xcom.settings import Settings
 from tests.unit.xcom.passing import ORIGIN, files_below, packed
 
 FRAME = pd.DataFrame({"a": np.arange(1_000.0)})
+LATER = time.time() + 3_600
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -89,52 +90,50 @@ def test_releasing_what_is_gone_already_is_no_error(files):
     files.release("dag/run/task/unmapped/0000.arrow", "key")
 
 
-def test_what_nothing_refers_to_is_removed_and_the_rest_stays(files):
-    kept, lost = packed(FRAME, files), packed(FRAME + 1, files)
+def test_old_files_are_found_with_their_length_and_others_left_out(files):
+    stored = packed(FRAME, files)
     (files.root / "somebody else's file.csv").write_bytes(b"kept")
 
-    removed = remove_unreferenced(files, {kept[PATH]}, older_than_seconds=-1)
+    (found,) = written_before(files, LATER)
 
-    assert removed == [lost[PATH]]
-    assert names(files) == sorted([kept[PATH], "somebody else's file.csv"])
+    assert (found.owner, found.bytes) == (stored[PATH], stored["bytes"])
+    assert found.path.read_bytes() == (files.root / stored[PATH]).read_bytes()
 
 
-def test_what_was_written_just_now_is_left_for_the_task_that_is_about_to_refer_to_it(files):
+def test_what_was_written_just_now_is_not_old(files):
     packed(FRAME, files)
 
-    assert remove_unreferenced(files, set(), older_than_seconds=60) == []
+    assert list(written_before(files, time.time() - 60)) == []
 
 
-def test_nothing_there_yet_is_nothing_to_remove(files):
-    assert remove_unreferenced(files, set(), older_than_seconds=0) == []
+def test_where_nothing_was_stored_yet_nothing_is_old(files):
+    assert list(written_before(files, LATER)) == []
 
 
 # On this machine
 
 
-def test_marks_of_sharing_and_half_written_files_go_with_their_file(tmp_path):
+def test_marks_and_half_written_files_say_which_file_they_belong_to(tmp_path):
+    for name in ("1.arrow", f"1.arrow.{'0' * 16}.shared", "2.arrow.partial"):
+        (tmp_path / name).touch()
+
+    found = list(written_before(Files(Settings(str(tmp_path))), LATER))
+
+    assert [each.owner for each in found] == ["1.arrow", "1.arrow", None]
+
+
+def test_folders_that_a_removed_file_leaves_empty_go_and_others_stay(tmp_path):
     files = Files(Settings(str(tmp_path), threshold_bytes=0))
-    folder = tmp_path / "dag" / "run" / "task" / "unmapped"
-    folder.mkdir(parents=True)
-    for name in ("1.arrow", f"1.arrow.{'0' * 16}.shared", "2.arrow", f"2.arrow.{'0' * 16}.shared"):
-        (folder / name).touch()
-    (folder / "3.arrow.partial").touch()
+    packed(FRAME, files, replace(ORIGIN, run_id="other"))
+    packed(FRAME, files, replace(ORIGIN, run_id="one"))
+    (found,) = (each for each in written_before(files, LATER) if "/one/" in str(each.owner))
+    remove_empty_folders(files, found)
+    assert found.path.exists()
 
-    remove_unreferenced(files, {"dag/run/task/unmapped/1.arrow"}, older_than_seconds=-1)
+    found.path.unlink()
+    remove_empty_folders(files, found)
 
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "1.arrow",
-        f"1.arrow.{'0' * 16}.shared",
-    ]
-
-
-def test_empty_folders_go_too(tmp_path):
-    files = Files(Settings(str(tmp_path), threshold_bytes=0))
-    packed(FRAME, files)
-
-    remove_unreferenced(files, set(), older_than_seconds=-1)
-
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in (tmp_path / "dag").iterdir()] == ["other"]
 
 
 def test_the_folder_is_the_owner_s_alone(tmp_path):
@@ -176,9 +175,8 @@ def test_kill_9_in_mid_write_leaves_no_half_file_under_a_name_that_anything_refe
     sizes = {path.stat().st_size for path in (tmp_path / "task").glob("*.arrow")}
     assert sizes == {stored.bytes}
 
-    removed = remove_unreferenced(files, {each.name for each in whole}, older_than_seconds=-1)
-    assert f"task/{half}" in removed
-    assert not list(tmp_path.rglob("*.partial"))
+    left = [each.path.name for each in written_before(files, LATER) if each.owner is None]
+    assert left == [half]
 
 
 def said(line: str) -> store.StoredFile:

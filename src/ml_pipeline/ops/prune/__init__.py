@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ml_pipeline.ops.project import Project
-from ml_pipeline.ops.prune import known_runs, logs, results
+from ml_pipeline.ops.prune import known_runs, logs, results, xcoms
 from ml_pipeline.ops.prune.leftovers import Leftover, Order
 
 SECONDS_PER_DAY = 86400
@@ -17,6 +17,7 @@ AREAS: dict[str, Callable[[Order], Iterable[Leftover]]] = {
     "task logs": logs.task_logs,
     "component logs": logs.component_logs,
     "unpublished results": results.staged,
+    "XCom files": xcoms.unreferenced,
 }
 ON_REQUEST: dict[str, Callable[[Order], Iterable[Leftover]]] = {
     "results": results.published,

@@ -50,12 +50,12 @@ def read(project: Project) -> KnownRuns:
         return KnownRuns()
     with lending.lent(project):
         urls = provisioning.owner_urls(project)
-        unfinished = _rows(urls["airflow_db"], "dag_run", UNFINISHED)
-        newest = [_rows(urls["results_db"], table, query) for table, query in NEWEST.items()]
-    return KnownRuns(frozenset(unfinished), frozenset(row for rows in newest for row in rows))
+        unfinished = rows(urls["airflow_db"], "dag_run", UNFINISHED)
+        newest = [rows(urls["results_db"], table, query) for table, query in NEWEST.items()]
+    return KnownRuns(frozenset(unfinished), frozenset(row for found in newest for row in found))
 
 
-def _rows(url: DatabaseUrl, table: str, query: str) -> list[Any]:
+def rows(url: DatabaseUrl, table: str, query: str) -> list[Any]:
     """Return what a query finds; nothing when its table was not made yet."""
     from psycopg2 import Error
 
