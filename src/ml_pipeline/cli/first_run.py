@@ -28,10 +28,12 @@ def run_once(project: Project, record: StackRecord, progress: Progress) -> bool:
     progress.say()
     progress.say(f"Running {DAG_ID} for the first time", style="bold")
     run_id = api.trigger(DAG_ID)
-    with progress.activity("Waiting for the tasks"):
+    with progress.activity("Waiting for the first task") as tell:
         for task in api.follow(DAG_ID, run_id):
-            if task:
-                _show(task, api, run_id, progress)
+            if task and task.state == "running":
+                tell(task.task_id)
+            elif task:
+                _show_end(task, api, run_id, progress)
     if api.run_state(DAG_ID, run_id) != "success":
         where = f"{record.url}/dags/{DAG_ID}/runs/{run_id}"
         progress.failed(f"The run failed. Its logs are in the UI: {where}")
@@ -43,10 +45,8 @@ def run_once(project: Project, record: StackRecord, progress: Progress) -> bool:
     return True
 
 
-def _show(task: TaskState, api: AirflowApi, run_id: str, progress: Progress) -> None:
-    if task.state == "running":
-        progress.begun(task.task_id)
-    elif task.state == "success":
+def _show_end(task: TaskState, api: AirflowApi, run_id: str, progress: Progress) -> None:
+    if task.state == "success":
         progress.done(task.task_id, task.seconds)
     elif task.state in {"failed", "up_for_retry"}:
         remark = "failed" if task.state == "failed" else "failed, will be tried again"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.text import Text
+
+Tell = Callable[[str], None]
 
 
 class Progress:
@@ -49,14 +51,14 @@ class Progress:
         self.done(done, time.monotonic() - started_at)
 
     @contextmanager
-    def activity(self, doing: str) -> Iterator[None]:
-        """Show that something lasts, without an end of its own."""
+    def activity(self, doing: str) -> Iterator[Tell]:
+        """Show that something lasts, without an end of its own; yield what tells its next part."""
         if not self.console.is_terminal:
             self.begun(doing)
-            yield
+            yield self.begun
             return
-        with self.console.status(Text(doing)):
-            yield
+        with self.console.status(Text(doing)) as status:
+            yield lambda text: status.update(Text(text))
 
     def _mark(self, mark: str, style: str, text: str, seconds: float | None) -> None:
         line = Text(f"{mark} ", style=style).append(text, style="default")
