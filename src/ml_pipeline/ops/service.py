@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import getpass
-import plistlib
 from enum import StrEnum
+from xml.sax.saxutils import escape
 
 from ml_pipeline.ops.project import Project
 
-STOP_SECONDS = 150  # longer than the keeper's own bound
 LAUNCHD_LABEL = "org.ml-pipeline.airflow"
 
 
@@ -71,16 +70,5 @@ def _quoted_executable(text: str) -> str:
 
 
 def _launchd(project: Project) -> str:
-    log = str(project.logs / "launchd.log")
-    return plistlib.dumps(
-        {
-            "Label": LAUNCHD_LABEL,
-            "ProgramArguments": [str(project.root / "start_airflow.sh"), "--no-run"],
-            "WorkingDirectory": str(project.root),
-            "RunAtLoad": True,
-            "KeepAlive": True,
-            "ExitTimeOut": STOP_SECONDS,
-            "StandardOutPath": log,
-            "StandardErrorPath": log,
-        }
-    ).decode()
+    template = (project.root / "deploy" / "launchd" / "ml-pipeline.plist").read_text()
+    return template.replace("@ROOT@", escape(str(project.root)))

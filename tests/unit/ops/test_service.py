@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from ml_pipeline.ops.project import Project
-from ml_pipeline.ops.service import Kind, default_kind, unit
+from ml_pipeline.ops.service import LAUNCHD_LABEL, Kind, default_kind, unit
 
 TEMPLATES = Project.here().root / "deploy"
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    root = tmp_path / "a clone, 50% $done"
+    root = tmp_path / "a clone & more, 50% $done"
     shutil.copytree(TEMPLATES, root / "deploy")
     (root / "start_airflow.sh").touch(mode=0o755)
     return Project(root)
@@ -47,13 +47,15 @@ def test_systemd_unit_leaves_no_placeholder_and_names_a_user_only_for_the_system
     assert all("@" not in text for text in units.values())
     assert "\nUser=" not in units[Kind.SYSTEMD_USER]
     assert "\nUser=" in units[Kind.SYSTEMD_SYSTEM]
-    assert 'clone, 50%% $done/start_airflow.sh" --no-run' in units[Kind.SYSTEMD_USER]
+    assert 'clone & more, 50%% $done/start_airflow.sh" --no-run' in units[Kind.SYSTEMD_USER]
 
 
 def test_launchd_plist_starts_this_clone_and_keeps_it_alive(project: Project) -> None:
     document = plistlib.loads(unit(project, Kind.LAUNCHD).encode())
     assert document["ProgramArguments"] == [str(project.root / "start_airflow.sh"), "--no-run"]
     assert document["KeepAlive"] is True
+    assert document["Label"] == LAUNCHD_LABEL
+    assert "@" not in str(document)
 
 
 @pytest.mark.parametrize(
