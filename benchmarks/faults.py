@@ -62,7 +62,7 @@ def strike(clone: Clone, fault: Fault) -> Outcome:
     except Exception as error:  # the round goes on, on a stack started anew
         clone.down()
         clone.up("--no-run")
-        return Outcome(fault.name, None, None, -1, -1, 0, {}, [f"{type(error).__name__}: {error}"])
+        return Outcome(fault.name, None, None, -1, -1, {}, {}, [f"{type(error).__name__}: {error}"])
 
 
 def strike_all(clone: Clone, faults: list[Fault], rounds: int) -> Iterator[Outcome]:
@@ -82,8 +82,10 @@ def strike_all(clone: Clone, faults: list[Fault], rounds: int) -> Iterator[Outco
 
 def _line(outcome: Outcome) -> str:
     verdict = "ok" if outcome.has_recovered else f"NOT RECOVERED: {'; '.join(outcome.complaints)}"
-    states = ", ".join(f"{dag_id} {state}" for dag_id, state in outcome.states.items())
-    return f"{outcome.fault}: {verdict}  healthy after {_seconds(outcome)}, {states}"
+    facts = [f"healthy after {_seconds(outcome)}"]
+    facts += [f"{dag_id} {state}" for dag_id, state in outcome.states.items()]
+    facts += [f"{name} restarted {count}x" for name, count in outcome.restarts.items()]
+    return f"{outcome.fault}: {verdict}  {', '.join(facts)}"
 
 
 def _seconds(outcome: Outcome) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class Outcome:
     zombies, orphans
         At the end, at most 60 s after that.
     restarts
-        How often components were started again because of it.
+        How often each component was started again because of it.
     states
         In which each run has ended.
     complaints
@@ -49,7 +49,7 @@ class Outcome:
     seconds_to_healthy: float | None
     zombies: int
     orphans: int
-    restarts: int
+    restarts: dict[str, int]
     states: dict[str, str]
     complaints: list[str] = field(default_factory=list)
 
@@ -184,9 +184,11 @@ class Trial:
     def _is_clean(self) -> bool:
         return self._document.get("zombies") == 0 and self._document.get("orphans") == 0
 
-    def _restarts(self, since: int = 0) -> int:
-        count = sum(each["restarts"] for each in self._components().values())
-        return count - since if count >= since else count  # supervisord itself began anew
+    def _restarts(self, since: Mapping[str, int] = {}) -> dict[str, int]:
+        counts = {name: each["restarts"] for name, each in self._components().items()}
+        if any(count < since.get(name, 0) for name, count in counts.items()):
+            since = {}  # supervisord itself began anew
+        return {name: more for name in counts if (more := counts[name] - since.get(name, 0))}
 
     def _components(self) -> dict[str, dict[str, Any]]:
         return dict(self._document.get("components", {}))
