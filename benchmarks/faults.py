@@ -21,9 +21,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 from tests.faults.endings import ENDINGS
-from tests.faults.faults import Fault
+from tests.faults.faults import Fault, FaultUnavailableError
+from tests.faults.hangs import HANGS
 from tests.faults.ledger import PROBE
-from tests.faults.outages import OUTAGES, FaultUnavailableError
+from tests.faults.outages import OUTAGES
 from tests.faults.strikes import STRIKES
 from tests.faults.trial import Outcome, Trial, install_probe
 from tests.running_clone import DAG_ID, Clone, copy_repository, free_port
@@ -31,7 +32,7 @@ from tests.running_clone import DAG_ID, Clone, copy_repository, free_port
 from benchmarks.machine import describe_machine
 
 OUTPUT = Path("benchmarks") / "results" / "faults.json"
-FAULTS: list[Fault] = [*STRIKES, *OUTAGES, *ENDINGS]
+FAULTS: list[Fault] = [*STRIKES, *HANGS, *OUTAGES, *ENDINGS]
 # One worker stays idle while both DAGs have a task running.
 SETTINGS = {"AIRFLOW__CORE__PARALLELISM": "3"}
 

@@ -9,6 +9,10 @@ from typing import Protocol
 from tests.running_clone import Clone
 
 
+class FaultUnavailableError(Exception):
+    """This machine cannot make the fault; the message says why."""
+
+
 @dataclass(frozen=True)
 class Struck:
     """A fault that has struck.

@@ -15,15 +15,11 @@ import psutil
 from ml_pipeline.ops import stack_record
 from ml_pipeline.ops.start_order import DATABASE
 from ml_pipeline.ops.supervisor import Supervisor
-from tests.faults.faults import Fault, Struck, Unprepared
+from tests.faults.faults import Fault, FaultUnavailableError, Struck, Unprepared
 from tests.running_clone import Clone
 
 DISK_BYTES = 256 * 2**20
 FULL_SECONDS = 15.0
-
-
-class FaultUnavailableError(Exception):
-    """This machine cannot make the fault; the message says why."""
 
 
 @dataclass
