@@ -40,6 +40,7 @@ find_pip() {
     if "$BASE_PYTHON" -I -c 'import ensurepip' 2>/dev/null; then
         run_step "installing pip" in_clean_environment "$PIP_FROM" -I -m ensurepip ||
             fail_to_install
+        rm -f "$VENV"/bin/pip* # unlike `python -m pip` they name this folder, and it may be moved
     elif "$BASE_PYTHON" -I -m pip --version >/dev/null 2>&1; then
         PIP_FROM=$BASE_PYTHON
     else

@@ -142,6 +142,15 @@ def test_a_moved_folder_is_mended_without_a_network(
     assert copied.bootstrap(python, **no_network).stderr == ""
 
 
+def test_no_program_of_a_moved_folder_names_the_old_one(
+    copied: SmallClone, whole: SmallClone, python: Path
+) -> None:
+    copied.bootstrap(python)
+    programs = [path for path in (copied.root / ".venv" / "bin").iterdir() if path.is_file()]
+    assert "hatchling" in {path.name for path in programs}
+    assert [path for path in programs if bytes(whole.root) in path.read_bytes()] == []
+
+
 def test_another_python_makes_everything_anew(copied: SmallClone, python: Path, uv: Path) -> None:
     root, _, *rest = copied.stamp.read_text().splitlines()
     copied.stamp.write_text("\n".join([root, "3.9 Linux x86_64", *rest, ""]))
