@@ -19,7 +19,6 @@ CODE = ("*.sh", "*.py", "scripts/*.sh", "src/**/*.py", "dags/*.py", "airflow_hom
 INTERNAL = {
     "ML_PIPELINE_FROM_ENV_FILE",
     "ML_PIPELINE_HOME",
-    "ML_PIPELINE_PRELOAD",
     "ML_PIPELINE_SOCKET",
     "ML_PIPELINE_SOURCED_BY",
     "ML_PIPELINE_STACK",
