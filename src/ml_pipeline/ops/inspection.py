@@ -34,6 +34,7 @@ class Trouble(StrEnum):
     STUCK = "stuck"  # a worker that supervises a task whose process is gone
     SILENT = "silent"  # a component that lives but does not answer or has no fresh heartbeat
     FAILED = "failed"  # a component that supervisord has given up after several starts
+    CLOSING = "closing"  # a database that waits for its clients to leave, which they never do
     STALLED = "stalled"  # a scheduler whose executor takes no tasks although workers are idle
     LOST_TASK = "lost task"  # PostgreSQL says that it runs, and its process is gone
 
@@ -190,14 +191,26 @@ def _unwell(
     if not postgres.is_embedded(project) and not postgres.is_ready(project):
         return
     is_healthy = Health(project, record).check()
-    causes = [DATABASE, API_SERVER] if postgres.is_embedded(project) else [API_SERVER]
-    for program in [programs[name] for name in causes if name in programs]:
-        if not is_healthy(program):
-            yield from trouble_of(program)
-            return
-    for program in programs.values():
-        if not is_healthy(program):
-            yield from trouble_of(program)
+    if postgres.is_embedded(project) and not is_healthy(programs[DATABASE]):
+        yield from trouble_of_database(programs[DATABASE], postgres.phase(project))
+    elif not is_healthy(programs[API_SERVER]):
+        yield from trouble_of(programs[API_SERVER])
+    else:
+        for program in programs.values():
+            if not is_healthy(program):
+                yield from trouble_of(program)
+
+
+def trouble_of_database(program: Program, phase: str) -> Iterator[Finding]:
+    """Find what is wrong with a database that does not answer, and is in this phase of its life.
+
+    One that starts may have to recover from a crash first, however long that lasts. One that was
+    sent SIGTERM lets nobody in any more and waits for its clients.
+    """
+    if program.state == "running" and phase == "stopping":
+        yield from _named(Trouble.CLOSING, [program])
+    elif phase != "starting":
+        yield from trouble_of(program)
 
 
 def trouble_of(program: Program) -> Iterator[Finding]:

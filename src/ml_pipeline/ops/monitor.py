@@ -31,6 +31,7 @@ GRACE_SECONDS = {
     Trouble.STUCK: 60.0,  # between the end of a task and the worker's report of it
     Trouble.SILENT: 45.0,  # on top of Airflow's own 30 s until a heartbeat counts as stale
     Trouble.FAILED: 30.0,  # doubled after each vain start: the cause may be gone, or need a person
+    Trouble.CLOSING: 5.0,  # every new connection fails, so tasks do
     Trouble.STALLED: 10.0,  # on top of the time for which the tasks have been waiting
     Trouble.LOST_TASK: float("inf"),  # Airflow's: it tries the task again when its heartbeat ages
 }
@@ -38,6 +39,7 @@ RUNG_SECONDS = 10.0
 # No component is silent before it has lived for as long as a start waits for it: on a busy machine
 # the imports alone outlast the grace of a silence.
 START_SECONDS = READY_WITHIN_SECONDS
+INTERRUPTS = 6  # a minute for the checkpoint that a clean shutdown writes
 LONGEST_GRACE_SECONDS = 1800.0
 STARTS_REMEMBERED_SECONDS = 3600.0
 Rung = Callable[[Finding], None]
@@ -125,6 +127,8 @@ class Monitor:
             return [self._start_again]
         if finding.trouble in {Trouble.SILENT, Trouble.STALLED}:
             return [self._restart_owner]
+        if finding.trouble is Trouble.CLOSING:
+            return [*[_interrupt] * INTERRUPTS, _kill]
         return [_end, _kill] if finding.trouble is Trouble.ORPHAN else [_kill]
 
     def _grace_seconds(self, finding: Finding, age: float) -> float:
@@ -170,6 +174,13 @@ def _tell_parent(finding: Finding) -> None:
     parent = zombie.parent() if zombie else None  # psutil: older than the child, so none re-used
     if parent and parent.pid == finding.parent_pid:
         _send(parent, signal.SIGCHLD)
+
+
+def _interrupt(finding: Finding) -> None:
+    """Ask PostgreSQL to disconnect its clients and shut down cleanly."""
+    _log_step("sending SIGINT", finding)
+    if process := finding.process():
+        _send(process, signal.SIGINT)
 
 
 def _end(finding: Finding) -> None:

@@ -12,6 +12,7 @@ from ml_pipeline.ops.inspection import (
     Trouble,
     lasting,
     trouble_of,
+    trouble_of_database,
 )
 from ml_pipeline.ops.supervisor import Program
 
@@ -81,3 +82,20 @@ def test_trouble_of_an_unhealthy_component_depends_on_its_state(
 ) -> None:
     program = Program("scheduler", state, False, os.getpid(), 1.0, 2.0, Path("log"))
     assert [finding.trouble for finding in trouble_of(program)] == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "phase", "expected"),
+    [
+        ("running", "stopping", [Trouble.CLOSING]),
+        ("running", "starting", []),  # it recovers from a crash, which may take its time
+        ("running", "ready", [Trouble.SILENT]),
+        ("stopped", "stopping", []),  # by us: fast, in order
+        ("failed", "", [Trouble.FAILED]),
+    ],
+)
+def test_trouble_of_a_database_that_does_not_answer_depends_on_its_phase(
+    state: str, phase: str, expected: list[Trouble]
+) -> None:
+    program = Program("postgres", state, False, os.getpid(), 1.0, 2.0, Path("log"))
+    assert [finding.trouble for finding in trouble_of_database(program, phase)] == expected

@@ -15,6 +15,7 @@ import pytest
 from ml_pipeline.ops.inspection import Failure, Finding, Trouble
 from ml_pipeline.ops.monitor import (
     GRACE_SECONDS,
+    INTERRUPTS,
     RUNG_SECONDS,
     START_SECONDS,
     STARTS_REMEMBERED_SECONDS,
@@ -215,6 +216,25 @@ def test_monitor_when_it_finds_itself_does_nothing() -> None:
 )
 def test_capability_at_start_says_who_reaps(platform: str, has_stack: bool, expected: str) -> None:
     assert expected in reaping_capability(platform, has_stack)
+
+
+def test_closing_database_is_interrupted_and_after_a_minute_killed() -> None:
+    source = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('told', flush=True))\n"
+        "print('ready', flush=True)\n"
+        "while True: time.sleep(1)\n"
+    )
+    command = [sys.executable, "-c", source]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout and server.stdout.readline() == b"ready\n"
+        replay = Replay(finding_of(server, Trouble.CLOSING, "postgres"))
+        replay.heal_for(GRACE_SECONDS[Trouble.CLOSING])
+        assert server.stdout.readline() == b"told\n"
+        replay.heal_for((INTERRUPTS - 1) * RUNG_SECONDS - 5)
+        assert server.poll() is None
+        replay.heal_for(2 * RUNG_SECONDS)
+        assert server.wait(5) == -signal.SIGKILL
 
 
 def test_failed_component_is_started_after_its_grace_and_then_ever_more_rarely() -> None:

@@ -89,6 +89,18 @@ def is_running(project: Project) -> bool:
     return Cluster.of(project).is_running()
 
 
+def phase(project: Project) -> str:
+    """Return what the embedded server says that it does: starting, ready or stopping.
+
+    Empty when it is down.
+    """
+    from ml_pipeline.ops.postgres import postmaster
+    from ml_pipeline.ops.postgres.cluster import Cluster
+
+    noted = postmaster.read_pid_file(Cluster.of(project).data)
+    return noted.phase if noted and is_running(project) else ""
+
+
 def is_ready(project: Project, timeout_seconds: float = 2) -> bool:
     """Tell whether the database answers a query.
 

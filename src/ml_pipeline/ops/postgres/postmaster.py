@@ -14,11 +14,19 @@ BACKEND_EXIT_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class PidFile:
-    """What a server notes about itself in `postmaster.pid`."""
+    """What a server notes about itself in `postmaster.pid`.
+
+    `phase` is "starting" (also while it recovers from a crash), "ready" or "stopping".
+    """
 
     pid: int
     port: int | None
-    is_ready: bool
+    phase: str
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it lets clients in."""
+        return self.phase == "ready"
 
 
 def read_pid_file(data: Path) -> PidFile | None:
@@ -28,7 +36,7 @@ def read_pid_file(data: Path) -> PidFile | None:
         return PidFile(
             pid=int(lines[0]),
             port=int(lines[3]) if len(lines) > 3 and lines[3].strip() else None,
-            is_ready=len(lines) > 7 and lines[7].strip() == "ready",
+            phase=lines[7].strip() if len(lines) > 7 else "starting",
         )
     except (FileNotFoundError, PermissionError, IndexError, ValueError):
         return None
