@@ -56,6 +56,7 @@ def prepare(argv: Sequence[str], environment: Mapping[str, str], platform: str) 
     if forks_tasks(argv) and platform == "linux":
         preload(environment.get(PRELOAD_VARIABLE, ",".join(PRELOADED)))
         os.register_at_fork(after_in_child=linux.die_with_parent)
+        stay_frozen()
     elif needs_own_database(argv, environment):
         _provide_database()
 
@@ -92,6 +93,15 @@ def preload(names: str) -> None:
                 importlib.import_module(name)
         except Exception as error:
             log.warning("cannot preload %s: %s; tasks import it themselves", name, error)
+
+
+def stay_frozen() -> None:
+    """Keep what was there before a fork apart from the garbage collector for good.
+
+    LocalExecutor freezes it around its forks only. The scheduler's next collection then writes to
+    pages that it could go on sharing with its workers: 344 MB instead of 244 MB with two of them.
+    """
+    gc.unfreeze = lambda: None
 
 
 def _provide_database() -> None:

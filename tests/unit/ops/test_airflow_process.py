@@ -2,6 +2,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from tests.running_clone import user_environment
 
 ENDS_AFTER_PREPARING = """
 import atexit, gc
@@ -16,3 +21,29 @@ def test_process_when_it_ends_leaves_nothing_for_the_garbage_collector_to_search
         [sys.executable, "-c", ENDS_AFTER_PREPARING], capture_output=True, text=True, check=True
     )
     assert int(process.stdout) > 1000
+
+
+FREEZES_AROUND_ITS_FORKS = """
+import gc, sys
+from ml_pipeline.ops.airflow_process import prepare
+prepare(sys.argv, {"ML_PIPELINE_PRELOAD": "", "ML_PIPELINE_STACK": "a"}, "linux")
+from airflow.executors.local_executor import LocalExecutor
+LocalExecutor._spawn_workers_with_gc_freeze(None, 0)
+print(gc.get_freeze_count())
+"""
+
+
+@pytest.mark.parametrize(("command", "is_frozen"), [("scheduler", True), ("triggerer", False)])
+def test_what_was_there_before_a_fork_stays_frozen_where_tasks_are_forked(
+    command: str, is_frozen: bool, tmp_path: Path
+) -> None:
+    airflow = tmp_path / "airflow"
+    airflow.write_text(FREEZES_AROUND_ITS_FORKS)
+    process = subprocess.run(
+        [sys.executable, str(airflow), command],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**user_environment(), "AIRFLOW_HOME": str(tmp_path)},
+    )
+    assert (int(process.stdout.splitlines()[-1]) > 1000) is is_frozen
