@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import resource
+import signal
 import tempfile
 from pathlib import Path
 
@@ -120,10 +121,15 @@ def test_a_folder_that_airflow_or_path_would_bend_is_refused(
     assert not (clone.root / ".venv").exists() and not (clone.root / "airflow_home").exists()
 
 
-def test_a_folder_of_somebody_else_is_refused_in_one_line(open_folder: Path) -> None:
+@pytest.mark.parametrize("is_used", [False, True])
+def test_a_folder_of_somebody_else_is_refused_in_one_line(open_folder: Path, is_used: bool) -> None:
     parent = Path(tempfile.mkdtemp(dir=open_folder))
     parent.chmod(0o755)
     clone = make_small_clone(parent / "of somebody else", make_tools(parent / "tools"))
+    for name in ("run", "logs") if is_used else ():
+        folder = clone.root / "airflow_home" / name
+        folder.mkdir(parents=True)
+        folder.chmod(0o777)
     clone.root.chmod(0o555)
     user = "nobody" if os.geteuid() == 0 else getpass.getuser()
     result = clone.bootstrap(user=user if os.geteuid() == 0 else None)
@@ -152,14 +158,28 @@ def test_no_program_of_a_moved_folder_names_the_old_one(
 
 
 def test_another_python_makes_everything_anew(copied: SmallClone, python: Path, uv: Path) -> None:
-    root, _, *rest = copied.stamp.read_text().splitlines()
-    copied.stamp.write_text("\n".join([root, "3.9 Linux x86_64", *rest, ""]))
+    pretend_another_python(copied)
     left_over = copied.root / ".venv" / "left over"
     left_over.touch()
     result = copied.bootstrap(python, uv)
     assert "Setting up .venv with Python 3." in result.stderr
     assert copied.python(WHERE) == f"{copied.root}/src/ml_pipeline/__init__.py"
     assert not left_over.exists()
+
+
+def test_an_environment_that_is_half_removed_does_not_pass_for_whole(
+    copied: SmallClone, python: Path
+) -> None:
+    pretend_another_python(copied)
+    dies_removing = 'rm() { [ "$1" != -rf ] || kill -9 $$; command rm "$@"; }\nbootstrap "$1"'
+    assert copied.run(dies_removing, python).returncode == -signal.SIGKILL
+    assert (copied.root / ".venv").exists() and not copied.stamp.exists()
+
+
+def pretend_another_python(clone: SmallClone) -> None:
+    """Let the stamp name a Python that no machine of ours has."""
+    root, _, *rest = clone.stamp.read_text().splitlines()
+    clone.stamp.write_text("\n".join([root, "3.9 Linux x86_64", *rest, ""]))
 
 
 def test_a_changed_lock_is_followed_and_development_stays(copied: SmallClone, python: Path) -> None:
