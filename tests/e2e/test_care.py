@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg2
 import pytest
@@ -16,6 +17,8 @@ from tests.running_clone import REPOSITORY, Clone
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OLD_ROWS = """
+DELETE FROM log WHERE event IN ('old', 'new');
+DELETE FROM dag_run WHERE dag_id = 'gone';
 INSERT INTO log (dttm, event) VALUES (now() - interval '60 days', 'old'), (now(), 'new');
 INSERT INTO dag_run (dag_id, run_id, run_type, state, run_after, start_date, clear_number,
                      span_status)
@@ -44,7 +47,7 @@ def succeeded(done: subprocess.CompletedProcess[str]) -> str:
 def test_maintenance_dag_cleans_the_database_and_the_disk_from_inside_a_task(clone: Clone) -> None:
     query(clone, OLD_ROWS)
     logs = clone.project.logs / "dag_id=gone"
-    (logs / "run_id=manual__60").mkdir(parents=True)
+    (logs / "run_id=manual__60").mkdir(parents=True, exist_ok=True)
     succeeded(clone.sh(f"touch -d '60 days ago' '{logs}/run_id=manual__60'"))
     api = clone.api()
     run_id = api.trigger("maintenance", {"keep_days": 30})
@@ -62,16 +65,16 @@ def test_commands_of_the_page_bring_a_stack_back_whose_secrets_were_lost(
 ) -> None:
     page = (REPOSITORY / "docs" / "maintenance.md").read_text()
     backup, restore, *prune = BLOCK.findall(page)
-    succeeded(clone.sh("airflow connections add kept --conn-uri http://me:hush@example.org"))
-    password = clone.password()
+    name, password = f"kept_{uuid4().hex}", clone.password()
+    succeeded(clone.sh(f"airflow connections add {name} --conn-uri http://me:hush@example.org"))
     home = str(tmp_path)
 
     assert "Backed up airflow_db" in succeeded(clone.sh(backup, HOME=home))
-    succeeded(clone.sh("airflow connections delete kept"))
+    succeeded(clone.sh(f"airflow connections delete {name}"))
     down, load, start = restore.strip().splitlines()
     succeeded(clone.sh(down))
-    for name in ("fernet_key", "admin_password", "jwt_secret", "api_secret_key"):
-        (clone.project.secrets / name).unlink()
+    for secret in ("fernet_key", "admin_password", "jwt_secret", "api_secret_key"):
+        (clone.project.secrets / secret).unlink()
     secrets.write(clone.project.secrets, "admin_password", "another")
     assert "Restored airflow_db" in succeeded(clone.sh(load, HOME=home))
     succeeded(clone.sh(f"{start} --port {clone.port}", timeout_seconds=300))
@@ -79,7 +82,7 @@ def test_commands_of_the_page_bring_a_stack_back_whose_secrets_were_lost(
     clone.await_health()
     assert clone.password() == password
     clone.api().first_run("breast_cancer_ml_pipeline")  # logs in with that password
-    kept = json.loads(succeeded(clone.sh("airflow connections get kept -o json")))
+    kept = json.loads(succeeded(clone.sh(f"airflow connections get {name} -o json")))
     assert kept[0]["password"] == "hush"
     for commands in prune:
         assert re.search(
