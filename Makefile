@@ -31,6 +31,7 @@ lint: ## Run ruff, mypy and shellcheck
 
 bench: ## Measure, against the stock way: all of it, or BENCH=name
 	@for name in $(BENCH); do $(FOR_DEVELOPMENT) python -m benchmarks.$$name || exit; done
+	@$(FOR_DEVELOPMENT) python -m benchmarks.report
 
 faults: ## Strike a running stack with every fault, again and again: ROUNDS=20
 	$(FOR_DEVELOPMENT) python -m benchmarks.faults --rounds $(ROUNDS)

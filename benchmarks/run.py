@@ -74,7 +74,7 @@ def _round(what: str, sides: list[Side], ours: OurStack, floor: Path) -> None:
         samples["floor"].append(seconds_of(lambda: _plain_process(floor)))
         sides[-1].run("product", PRODUCT)
         samples["product floor"].append(seconds_of(lambda: _pipeline_command(ours)))
-    print({name: round(values[-1], 2) for name, values in samples.items()}, flush=True)
+    print(what, {name: round(values[-1], 1) for name, values in samples.items()}, flush=True)
 
 
 def _plain_process(folder: Path) -> None:

@@ -34,6 +34,12 @@ PRELOADED = (
     "ml_pipeline.pipeline",
     "ml_pipeline.orchestration.training",
     "ml_pipeline.orchestration.results_db",
+    # What Airflow itself imports in each task, after its fork: 0.04 of the 0.14 s of CPU of a task
+    # that does nothing.
+    "airflow.dag_processing.dagbag",
+    "airflow.sdk.definitions.asset.metadata",
+    "jinja2.ext",
+    "pyarrow.pandas_compat",
 )
 PRELOAD_VARIABLE = "ML_PIPELINE_PRELOAD"
 FORKING_COMMANDS = (("scheduler",), ("celery", "worker"))
