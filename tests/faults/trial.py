@@ -94,7 +94,7 @@ class Trial:
             self._fault.restore(self._clone)
 
     def _run(self) -> Outcome:
-        self._await("healthy before the fault", self._is_healthy)
+        self._await("healthy before the fault", self._is_healthy, RECOVERED_WITHIN_SECONDS)
         runs_before, restarts_before = self._ledger.runs(), self._restarts()
         runs = self._trigger()
         struck = self._fault.strike(self._clone)

@@ -100,7 +100,7 @@ def inspect(project: Project) -> list[Finding]:
         *_stuck(everything, owners),
         *_unwell(project, record, programs),
         *_stalled(project, everything, programs),
-        *_lost_tasks(project),
+        *lost_tasks(project),
     ]
 
 
@@ -233,11 +233,13 @@ def _stalled(
     if scheduler is None or scheduler.pid is None or scheduler.state != "running":
         return
     has_idle_worker = any(_title(process).startswith(IDLE_WORKER_TITLE) for process in everything)
-    if has_idle_worker and task_states.count_queued(project, QUEUED_SECONDS):
+    since = scheduler.started_at
+    if has_idle_worker and task_states.count_queued(project, since, QUEUED_SECONDS):
         yield from _named(Trouble.STALLED, [scheduler])
 
 
-def _lost_tasks(project: Project) -> Iterator[Finding]:
+def lost_tasks(project: Project) -> Iterator[Finding]:
+    """Find tasks that run if PostgreSQL is right, and have no process."""
     for task in task_states.running(project):
         if not psutil.pid_exists(task.pid):
             yield Finding(Trouble.LOST_TASK, task.pid, task.started_at, task.name, 0, "scheduler")

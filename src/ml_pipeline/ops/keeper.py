@@ -20,7 +20,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from types import FrameType
 from typing import NoReturn
@@ -43,6 +42,7 @@ STOP_WITHIN_SECONDS = 100.0  # the longest: clients 15 s, then PostgreSQL's chec
 ANSWER_WITHIN_SECONDS = 10.0
 LEFTOVER_GRACE_SECONDS = 5.0
 RESTART_PAUSE_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
+START_PAUSE_SECONDS = (2.0, 30.0, 60.0)
 STABLE_AFTER_SECONDS = 120.0
 LOOK_SECONDS = 1.0
 MONITOR_PATIENCE_LOOKS = 60  # far longer than its slowest look at a stack that hangs
@@ -101,23 +101,38 @@ class Keeper:
         raise AssertionError("the back-off never ends")
 
     def _hold(self, spawn: Callable[[], None]) -> None:
-        """Spawn, then watch; return when supervisord is gone or does not come up whole."""
+        """Spawn, then watch; return when supervisord is gone."""
         try:
             spawn()
             watch = Watch(self.project, MONITOR_PATIENCE_LOOKS)
             while True:
                 self._pause_while_alive(LOOK_SECONDS)
-                _end_if_hanging(watch)
+                watch.kill_if_hanging()
         except PipelineError as error:
             log.error("%s; all of it is started again", error)
 
     def _spawn_everything(self) -> None:
+        """Spawn supervisord and start its components, again where one is slow or keeps failing.
+
+        What runs meanwhile is left alone: one component's trouble is no reason to end the others.
+        """
         self._spawn_supervisord()
+        for seconds in START_PAUSE_SECONDS:
+            try:
+                self._start_components()
+            except StackError as error:
+                log.error("%s", error)
+                self._pause_while_alive(seconds)
+            else:
+                log.info("every component is ready again")
+                return
+        log.error("what is not ready yet is left to the zombie monitor")
+
+    def _start_components(self) -> None:
         health = Health(self.project, self.record)
         if postgres.is_embedded(self.project):
             start_database(self.supervisor, health, self._pause_while_alive)
         start_clients(self.supervisor, health, self._pause_while_alive)
-        log.info("every component is ready again")
 
     def _spawn_supervisord(self) -> None:
         self.supervisor.socket.parent.mkdir(mode=0o700, exist_ok=True)
@@ -247,14 +262,6 @@ def _backoff() -> Iterator[float]:
 
 def _do_nothing(number: int, frame: FrameType | None) -> None:
     """Stand in as a handler: the number arrives through the wake-up pipe, and the loop acts."""
-
-
-def _end_if_hanging(watch: Watch) -> None:
-    """Kill the zombie monitor when it hangs, for supervisord to start it again: nobody else can."""
-    if process := watch.hanging():
-        log.warning("the zombie monitor, pid %d, gives no sign of life: killing it", process.pid)
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
 
 
 def _title(process: psutil.Process) -> str:

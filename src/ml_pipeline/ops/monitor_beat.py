@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from contextlib import suppress
@@ -15,6 +16,8 @@ from ml_pipeline.ops.project import Project
 MONITOR = "zombie-monitor"
 FRESH_SECONDS = 60.0  # many looks, each of which may wait for several components that hang
 SAME_PROCESS_SECONDS = 0.01
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,13 @@ class Watch:
         self._patience_looks = patience_looks
         self._seen: Beat | None = None
         self._equal_looks = 0
+
+    def kill_if_hanging(self) -> None:
+        """Kill the monitor when it hangs, for supervisord to start it again: nobody else would."""
+        if process := self.hanging():
+            log.warning("the zombie monitor, pid %d, gives no sign of life: killed", process.pid)
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def hanging(self) -> psutil.Process | None:
         """Look once; return the monitor's process when it lives but gives no sign of it."""

@@ -17,7 +17,8 @@ WHERE state = 'running' AND pid IS NOT NULL AND hostname IN (%s, %s)
 """
 QUEUED = """
 SELECT count(*) FROM task_instance
-WHERE state = 'queued' AND queued_dttm < now() - make_interval(secs => %s)
+WHERE state = 'queued'
+    AND queued_dttm BETWEEN to_timestamp(%s) AND now() - make_interval(secs => %s)
 """
 
 
@@ -49,9 +50,12 @@ def running(project: Project) -> list[RunningTask]:
     ]
 
 
-def count_queued(project: Project, seconds: float) -> int:
-    """Return how many tasks have been given to the executor for longer than `seconds`."""
-    rows = _query(project, QUEUED, seconds)
+def count_queued(project: Project, since: float, seconds: float) -> int:
+    """Return how many tasks were given to the executor after `since`, over `seconds` ago.
+
+    What an earlier scheduler gave to its own executor is for the next one to find and to give anew.
+    """
+    rows = _query(project, QUEUED, since, seconds)
     return int(rows[0][0]) if rows else 0
 
 

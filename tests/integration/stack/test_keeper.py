@@ -11,8 +11,14 @@ import psutil
 import pytest
 
 from ml_pipeline.ops import stack_record
-from tests.integration.stack.toy_stack import DETACH, ToyStack, eventually
+from tests.integration.stack.toy_stack import DETACH, FRAIL, ToyStack, eventually
 
+NEEDS_A_FILE = """
+    import time
+    from pathlib import Path
+    assert Path(__file__).with_suffix(".needed").exists()
+    time.sleep(1000)
+"""
 SLEEPER = "import time\ntime.sleep(1000)\n"
 DEAF = """
     import signal, time
@@ -126,6 +132,20 @@ def test_keeper_when_supervisord_is_signalled_clears_the_tree_and_starts_it_agai
     eventually(stack.supervisor.is_reachable)
     eventually(lambda: stack.supervisor.programs()["sleeper"].state == "running")
     eventually(lambda: stack.supervisor.programs()["deaf"].state == "running")
+
+
+def test_keeper_when_a_component_keeps_failing_leaves_the_others_alone_and_tries_again(
+    toy_stack: Launch,
+) -> None:
+    stack = toy_stack(sleeper=SLEEPER, **{FRAIL: NEEDS_A_FILE})
+    os.kill(stack.supervisor.pid(), signal.SIGKILL)
+    log = stack.project.logs / "stack" / "keeper.log"
+    eventually(lambda: "frail keeps failing" in log.read_text())
+    supervisord, sleeper = stack.supervisor.pid(), stack.pid("sleeper")
+    (stack.project.root / f"{FRAIL}.needed").touch()
+    eventually(lambda: "every component is ready again" in log.read_text())
+    assert (stack.supervisor.pid(), stack.pid("sleeper")) == (supervisord, sleeper)
+    assert stack.supervisor.programs()[FRAIL].state == "running"
 
 
 @linux_only
