@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -46,15 +47,19 @@ def enter(clone: SmallClone, clock: str = "proc") -> subprocess.Popen[str]:
     return process
 
 
-def is_waiting(process: subprocess.Popen[str]) -> bool:
-    """Tell whether it sleeps between two looks at the lock."""
-    return any(child.name() == "sleep" for child in psutil.Process(process.pid).children())
+def child_named(name: str, process: subprocess.Popen[str]) -> psutil.Process | None:
+    """Return the program of that name that a shell waits for, if it is there."""
+    for child in psutil.Process(process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # it may just have ended
+            if child.name() == name:
+                return child
+    return None
 
 
 @clocks
 def test_a_second_waits_until_the_first_is_done(new_clone: SmallClone, clock: str) -> None:
     with enter(new_clone, clock) as first, new_clone.start(CLOCKS[clock] + STAY_INSIDE) as second:
-        eventually(lambda: is_waiting(second))
+        eventually(lambda: child_named("sleep", second))
         first.communicate()
         stdout, stderr = second.communicate(timeout=60)
     assert stdout == f"{second.pid} in\n{second.pid} out\n"
@@ -67,7 +72,7 @@ def test_who_waits_can_be_interrupted_and_leaves_the_other_s_lock(
     new_clone: SmallClone, number: signal.Signals
 ) -> None:
     with enter(new_clone) as first, new_clone.start(STAY_INSIDE) as second:
-        eventually(lambda: is_waiting(second))
+        eventually(lambda: child_named("sleep", second))
         second.send_signal(number)
         second.communicate(timeout=60)
         assert second.returncode == 128 + number
@@ -125,8 +130,8 @@ def test_an_interrupted_bootstrap_leaves_nothing_running_and_nothing_locked(
     number: signal.Signals,
 ) -> None:
     with new_clone.start('bootstrap "$1"', python, uv, **silent_network) as first:
-        eventually(lambda: installer_of(first))
-        installer = installer_of(first)
+        eventually(lambda: child_named("uv", first))
+        installer = child_named("uv", first)
         first.send_signal(number)
         _, stderr = first.communicate(timeout=60)
     assert first.returncode == 128 + number
@@ -144,8 +149,8 @@ def test_a_bootstrap_that_was_stopped_is_resumed(
     number: signal.Signals,
 ) -> None:
     with new_clone.start('bootstrap "$1"', python, uv, **silent_network) as first:
-        eventually(lambda: installer_of(first))
-        installer = installer_of(first)
+        eventually(lambda: child_named("uv", first))
+        installer = child_named("uv", first)
         first.send_signal(number)
         first.wait(timeout=60)
         if installer and number == signal.SIGKILL:
@@ -153,9 +158,3 @@ def test_a_bootstrap_that_was_stopped_is_resumed(
     result = new_clone.bootstrap(python, uv)
     assert (result.returncode, "waiting" in result.stderr) == (0, False)
     assert new_clone.stamp.exists() and not new_clone.lock.is_symlink()
-
-
-def installer_of(process: subprocess.Popen[str]) -> psutil.Process | None:
-    """Return the uv that a bootstrap waits for."""
-    children = psutil.Process(process.pid).children()
-    return next((child for child in children if child.name() == "uv"), None)
