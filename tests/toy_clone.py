@@ -68,5 +68,5 @@ def run(root: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         env=environment(root),
         capture_output=True,
         text=True,
-        timeout=280,  # a busy machine takes its time
+        timeout=800,  # a busy machine takes its time
     )

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from ml_pipeline.cli.run import run
 from ml_pipeline.ml.metrics import METRICS
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for all scenarios
 TASKS = (
     "load_data",
     "validate_data",
