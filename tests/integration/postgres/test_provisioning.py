@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import socket
 import ssl
@@ -28,6 +29,7 @@ from tests.integration.postgres.conftest import (
     secret,
     superuser_url,
 )
+from tests.unit.docs.documents import document
 
 URL_SECRETS = ("sql_alchemy_conn", "sql_alchemy_conn_async", "mlflow_db_url", "results_db_url")
 NewClone = Callable[[], Project]
@@ -175,6 +177,17 @@ def test_own_server_whose_role_may_not_create_gets_sql_for_its_administrator(
     assert query(secret(project, "sql_alchemy_conn"), "SELECT 1") == [(1,)]
     with pytest.raises(psycopg2.OperationalError, match="permission denied"):
         query(replace(parse(secret(project, "results_db_url")), database="airflow_db"), "SELECT 1")
+
+
+def test_the_page_on_deployment_shows_the_sql_that_the_administrator_gets(
+    own_server: OwnServer, new_clone: NewClone, use: Use
+) -> None:
+    use(own_server.url_of("limited"))
+    with pytest.raises(DatabaseError) as refusal:
+        postgres.provision(new_clone())
+    given = str(refusal.value).split("\n\n")[1].strip()
+    shown = document("docs/deployment.md").blocks("sql")[0].strip()
+    assert re.sub(r"'SCRAM-SHA-256\$[^']*'", "'SCRAM-SHA-256$…'", given) == shown
 
 
 def test_own_server_that_another_clone_uses_is_left_alone(
