@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -117,8 +118,16 @@ def test_running_tasks_of_another_machine_are_not_ours(played: Played, first_tas
 def test_queued_tasks_count_once_they_wait_for_long(played: Played, first_task: Any) -> None:
     first_task("state = 'queued', queued_dttm = now() - interval '10 minutes'")
 
-    assert task_states.count_queued(played.project, 300) == 1
-    assert task_states.count_queued(played.project, 900) == 0
+    assert task_states.count_queued(played.project, since=0, seconds=300) == 1
+    assert task_states.count_queued(played.project, since=0, seconds=900) == 0
+
+
+def test_queued_tasks_of_an_earlier_scheduler_do_not_count(played: Played, first_task: Any) -> None:
+    first_task("state = 'queued', queued_dttm = now() - interval '10 minutes'")
+    now = time.time()
+
+    assert task_states.count_queued(played.project, since=now - 900, seconds=300) == 1
+    assert task_states.count_queued(played.project, since=now - 400, seconds=300) == 0
 
 
 def test_tasks_are_none_while_no_database_answers(tmp_path: Any) -> None:
@@ -128,4 +137,4 @@ def test_tasks_are_none_while_no_database_answers(tmp_path: Any) -> None:
     secrets.write(project.secrets, "sql_alchemy_conn", "postgresql://a:b@127.0.0.1:1/none")
 
     assert task_states.running(project) == []
-    assert task_states.count_queued(project, 0) == 0
+    assert task_states.count_queued(project, since=0, seconds=0) == 0
