@@ -38,7 +38,7 @@ run_step() {
     done
     wait "$CHILD" || status=$?
     CHILD=''
-    [ ! -t 2 ] || printf '\r' >&2
+    [ ! -t 2 ] || printf '\r%*s\r' $((${#text} + 12)) '' >&2 # wipe out what told the time
     [ "$status" -ne 0 ] || say "  $text: $((SECONDS - started)) s"
     return "$status"
 }
