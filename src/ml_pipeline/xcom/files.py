@@ -190,12 +190,16 @@ def remove_empty_folders(files: Files, found: Found) -> None:
 
 
 def _open(settings: Settings) -> Any:
+    """Open the folder: by Airflow, with its connections, where one of its providers knows how."""
     if folder := settings.folder:
         return folder
     from airflow.sdk import ObjectStoragePath
+    from airflow.sdk.io.fs import has_fs
+    from upath import UPath
 
+    is_known = has_fs(settings.url.partition("://")[0])
     try:
-        root = ObjectStoragePath(settings.url)
+        root = ObjectStoragePath(settings.url) if is_known else UPath(settings.url)
         root.fs  # noqa: B018  the library behind the scheme is loaded here
     except (ValueError, ImportError) as error:
         raise ConfigError(f"{URL}: Got {settings.url!r}. {error}") from error
