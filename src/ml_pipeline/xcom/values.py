@@ -17,7 +17,6 @@ from ml_pipeline.xcom.faults import UnsupportedValueError
 from ml_pipeline.xcom.objects import Spec, decode_objects, encode_objects, not_unicode
 from ml_pipeline.xcom.region import Region
 
-NAT = np.iinfo(np.int64).min
 ARROW_UNITS = {"s", "ms", "us", "ns"}
 MASKED_DTYPE: type = pd.BooleanDtype.__mro__[1]  # of all nullable dtypes; it has no public name
 STRING_MISSING = {"NA": pd.NA, "nan": np.nan}
@@ -62,11 +61,12 @@ def _encode_numpy(values: np.ndarray) -> tuple[pa.Array, Spec]:
 
 def _decode_numpy(array: pa.Array, spec: Spec, region: Region) -> np.ndarray:
     dtype = np.dtype(spec["dtype"])
-    native = dtype.newbyteorder("=")
+    # numpy's own dtype object, not a copy: they differ in a pickle of what is computed from it.
+    native = dtype if dtype.isnative else np.dtype(dtype.newbyteorder("=").str)
     if dtype.kind == "b":
         return array.to_numpy(zero_copy_only=False).copy()  # type: ignore[no-any-return]
     if dtype.kind in "mM":
-        return _decode_times(array, native, region)
+        return region.view(array, native)  # NaT lies under what Arrow calls null
     if dtype.kind == "c":
         parts = region.view(array.flatten(), f"f{dtype.itemsize // 2}")
         return parts.view(native).astype(dtype, copy=False)
@@ -82,13 +82,6 @@ def _encode_times(values: np.ndarray) -> pa.Array:
     is_missing = np.isnat(values)
     mask = is_missing if is_missing.any() else None
     return pa.array(values.view("i8"), mask=mask, from_pandas=False).view(kind(unit))
-
-
-def _decode_times(array: pa.Array, dtype: Any, region: Region) -> np.ndarray:
-    ticks = region.view(array, "i8")
-    if array.null_count:
-        ticks[array.is_null().to_numpy(zero_copy_only=False)] = NAT
-    return ticks.view(dtype)
 
 
 def _encode_zoned(values: Any) -> tuple[pa.Array, Spec]:
@@ -108,8 +101,9 @@ def _encode_zoned(values: Any) -> tuple[pa.Array, Spec]:
 
 
 def _decode_zoned(array: pa.Array, spec: Spec, region: Region) -> Any:
-    ticks = _decode_times(array, "i8", region)
-    return pd.array(ticks, dtype=pd.DatetimeTZDtype(spec["unit"], spec["zone"]), copy=False)
+    return pd.array(
+        region.view(array, "i8"), dtype=pd.DatetimeTZDtype(spec["unit"], spec["zone"]), copy=False
+    )
 
 
 def _encode_periods(values: Any) -> tuple[pa.Array, Spec]:

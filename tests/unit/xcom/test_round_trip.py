@@ -167,3 +167,11 @@ def test_attrs_keep_arrays_tuples_and_keys_of_any_type():
     returned = through_file(frame).attrs
     assert returned["weights"].tolist() == [0, 1, 2]
     assert_same_frame(frame.attrs["frame"], returned["frame"])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64", "float32", "int8", "bool"])
+def test_numbers_have_numpy_s_own_dtype_so_that_what_is_fitted_on_them_pickles_the_same(dtype):
+    values = np.zeros(3, dtype)
+
+    assert through_file(pd.DataFrame({"a": values}))["a"].dtype is np.dtype(dtype)
+    assert through_file(values).dtype is np.dtype(dtype)
