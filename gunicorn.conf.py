@@ -47,6 +47,10 @@ preload_app = can_preload(sys.platform)
 if sys.platform == "linux" and SHARED_MEMORY.is_dir():
     worker_tmp_dir = str(SHARED_MEMORY)
 
+# Longer than clients keep an idle connection (tasks 5 s, proxies 60 s): so it is they who close it,
+# and none sends a request on one that is being closed.
+keepalive = 75
+
 # Less than supervisord's patience with us (15 s), so that workers end by themselves.
 graceful_timeout = 10
 
