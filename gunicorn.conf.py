@@ -47,6 +47,12 @@ preload_app = can_preload(sys.platform)
 if sys.platform == "linux" and SHARED_MEMORY.is_dir():
     worker_tmp_dir = str(SHARED_MEMORY)
 
+# A worker's memory stops being shared as it works: a new one costs a fork, 0.2 s. Two workers after
+# 5,000 requests: 429 MB without this, 362 MB with it. The second figure keeps them from leaving
+# together. No request is lost, see the worker's class.
+max_requests = 1000
+max_requests_jitter = 1000
+
 # Longer than clients keep an idle connection (tasks 5 s, proxies 60 s): so it is they who close it,
 # and none sends a request on one that is being closed.
 keepalive = 75

@@ -1,27 +1,47 @@
-"""A fresh clone whose stack runs while it is measured, and which is gone afterwards."""
+"""A fresh clone that is there while it is measured, and gone afterwards."""
 
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from tests.running_clone import Clone, copy_repository, free_port
 
+from benchmarks.running import temporary_folder
+
 
 @contextmanager
-def running_clone(settings: Mapping[str, str] = {}) -> Iterator[Clone]:
-    """Yield a clone with its stack running; `settings` are variables that its user exports."""
-    with tempfile.TemporaryDirectory(prefix="ml-pipeline-bench-") as folder:
-        Path(folder).chmod(0o755)  # as root, PostgreSQL's account has to reach its cluster
-        clone = Clone(Path(folder) / "clone", free_port(), settings)
+def running_clone() -> Iterator[Clone]:
+    """Yield a clone with its stack running."""
+    with _clone() as clone:
+        _do(clone, f"./start_airflow.sh --detach --no-run --port {clone.port}")
+        yield clone
+
+
+@contextmanager
+def clone_with_a_run() -> Iterator[Clone]:
+    """Yield a clone with one run of the product's DAG; only its database still runs."""
+    with _clone() as clone:
+        _do(clone, f"./start_airflow.sh --detach --port {clone.port}")
+        _do(clone, "ml-pipeline down")
+        _do(clone, "ml-pipeline db start")
+        yield clone
+
+
+@contextmanager
+def _clone() -> Iterator[Clone]:
+    with temporary_folder() as folder:
+        clone = Clone(folder / "clone", free_port())
         copy_repository(clone.root)
-        start = clone.up("--no-run")
         try:
-            if start.returncode:
-                sys.exit(f"The clone does not start:\n{start.stdout}{start.stderr}")
             yield clone
         finally:
             clone.down()
+            clone.sh("ml-pipeline db stop")
+
+
+def _do(clone: Clone, command: str) -> None:
+    result = clone.sh(command, timeout_seconds=600)
+    if result.returncode:
+        sys.exit(f"{command}:\n{result.stdout}{result.stderr}")

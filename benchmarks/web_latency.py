@@ -1,85 +1,71 @@
-"""What the UI asks for, from stock `airflow api-server` and from ours: requests per second, p99.
+"""What the UI asks for, from stock `airflow api-server` and from ours, beside each other.
 
-``python -m benchmarks.web_latency`` sets up a fresh clone with one run. Both servers run beside
-each other with as many workers, and are asked by turns. The floor is a path without database.
+``python -m benchmarks.web_latency`` sets up a fresh clone with one run. Both servers run on its
+database with as many workers, and are asked by turns. The floor is a path without database.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
+from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.record import Measure, record
+from benchmarks.throwaway import clone_with_a_run
+from benchmarks.web_servers import PATHS, Server, Variant, web_server
 
-from benchmarks.machine import describe_machine
-from benchmarks.web_servers import PATHS, Server, Variant, clone_with_a_run, web_server
-
-OUTPUT = Path("benchmarks") / "results" / "web_latency.json"
-FLOOR = "/api/v2/version"
+QUESTION = "how fast do the main pages of the UI get what they ask for?"
+WITHOUT_DATABASE = "/api/v2/version"
 STOCK, OURS = Variant("stock", 2, settings=None), Variant("ours", 2)
-Figures = dict[str, float]
+Samples = dict[str, list[float]]
 
 
-def ask(server: Server, requests: int, paths: Sequence[str] = PATHS) -> Figures:
-    """Send requests; return how many were answered in a second, and the quantiles in ms."""
+def measure(stock: Server, ours: Server, requests: int, rounds: int) -> list[Measure]:
+    """Ask both by turns; the very first requests after a start stand apart."""
+    samples: Samples = defaultdict(list)
+    for side, server in (("stock", stock), ("ours", ours)):
+        samples[f"{side} first"].append(max(server.request(len(PATHS))))
+    for _ in range(rounds):
+        _ask("stock", stock, requests, PATHS, samples)
+        _ask("ours", ours, requests, PATHS, samples)
+        _ask("floor", ours, requests, [WITHOUT_DATABASE], samples)
+        print({what: round(values[-1], 4) for what, values in samples.items()}, flush=True)
+    return [
+        _measure("the slowest of a hundred (p99)", "s", "p99", samples),
+        _measure("half of them (p50)", "s", "p50", samples),
+        _measure("requests in a second", "1/s", "rate", samples),
+        _measure("the slowest of the first requests after a start", "s", "first", samples),
+    ]
+
+
+def _ask(side: str, server: Server, requests: int, paths: Sequence[str], samples: Samples) -> None:
     started_at = time.perf_counter()
     seconds = sorted(server.request(requests, paths))
-    passed = time.perf_counter() - started_at
-    return {
-        "requests_per_s": round(requests / passed, 1),
-        "p50_ms": round(1000 * statistics.median(seconds), 1),
-        "p99_ms": round(1000 * seconds[int(0.99 * len(seconds))], 1),
-    }
+    samples[f"{side} rate"].append(requests / (time.perf_counter() - started_at))
+    samples[f"{side} p50"].append(statistics.median(seconds))
+    samples[f"{side} p99"].append(seconds[int(0.99 * len(seconds))])
 
 
-def ask_by_turns(servers: dict[str, Server], requests: int, rounds: int) -> dict[str, Figures]:
-    """Return the medians over the rounds; the first requests after a start stand apart."""
-    figures = {f"{name}, first": ask(server, len(PATHS)) for name, server in servers.items()}
-    measured: dict[str, list[Figures]] = {name: [] for name in servers}
-    for _ in range(rounds):
-        for name, server in servers.items():
-            measured[name].append(ask(server, requests))
-    medians = {
-        name: {key: statistics.median(each[key] for each in rounds_) for key in rounds_[0]}
-        for name, rounds_ in measured.items()
-    }
-    return figures | medians
+def _measure(name: str, unit: str, what: str, samples: Samples) -> Measure:
+    ours, stock = samples[f"ours {what}"], samples[f"stock {what}"]
+    return Measure(name, unit, ours, stock, samples[f"floor {what}"])
 
 
 def main() -> None:
-    """Measure, print the table, write the JSON."""
+    """Measure, print, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--requests", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     with (
         clone_with_a_run() as clone,
         web_server(clone, STOCK) as stock,
         web_server(clone, OURS) as ours,
     ):
-        servers = {STOCK.name: stock, OURS.name: ours}
-        figures = ask_by_turns(servers, options.requests, options.rounds)
-        figures["floor"] = ask(ours, options.requests, [FLOOR])
-    _report(figures, options.output)
-
-
-def _report(figures: dict[str, Figures], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    document: dict[str, Any] = {"machine": describe_machine(), "figures": figures}
-    output.write_text(json.dumps(document, indent=1) + "\n")
-    grid = Table("server", *figures[OURS.name], box=None, header_style="bold", pad_edge=False)
-    for name, each in figures.items():
-        grid.add_row(name, *map(str, each.values()))
-    Console(width=100).print(grid)
-    stock, ours, floor = (figures[name]["p99_ms"] for name in (STOCK.name, OURS.name, "floor"))
-    print(f"web_latency: ratio {ours / stock:.2f} (ours {ours}, stock {stock}, floor {floor})")
+        measures = measure(stock, ours, options.requests, options.rounds)
+    record("web_latency", QUESTION, measures)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,9 +15,11 @@ from rich.table import Table
 from tests.running_clone import Clone
 
 from benchmarks.machine import describe_machine
-from benchmarks.web_servers import Variant, clone_with_a_run, web_server
+from benchmarks.record import RESULTS
+from benchmarks.throwaway import clone_with_a_run
+from benchmarks.web_servers import Variant, web_server
 
-OUTPUT = Path("benchmarks") / "results" / "web_memory.json"
+QUESTION = "what memory does the web server hold, and what keeps it low?"
 WITHOUT_FREEZE = "\ngc.freeze = lambda: None\n"
 OURS, STOCK = "ours, 2 workers", "stock, 2 workers"
 VARIANTS = [
@@ -54,13 +55,12 @@ def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     with clone_with_a_run() as clone:
         figures = [measure(clone, variant, options.requests) for variant in VARIANTS]
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    document = {"machine": describe_machine(), "variants": figures}
-    options.output.write_text(json.dumps(document, indent=1) + "\n")
+    document = {"question": QUESTION, "machine": describe_machine(), "variants": figures}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "web_memory.json").write_text(json.dumps(document, indent=1) + "\n")
     grid = Table(*figures[0], box=None, header_style="bold", pad_edge=False)
     for each in figures:
         grid.add_row(*map(str, each.values()))

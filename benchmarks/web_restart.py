@@ -24,11 +24,13 @@ from tests.http_load import Load, load
 from tests.running_clone import Clone, eventually
 
 from benchmarks.machine import describe_machine
+from benchmarks.record import RESULTS
 from benchmarks.throwaway import running_clone
 from ml_pipeline.ops import stack_record
 from ml_pipeline.ops.supervisor import Supervisor
 
-OUTPUT = Path("benchmarks") / "results" / "web_restart.json"
+OUTPUT = RESULTS / "web_restart.json"
+QUESTION = "how many requests does a restart of the web server lose?"
 NAME = "api-server"
 PATHS = ("/", "/api/v2/version", "/api/v2/monitor/health")
 STOCK_SETTINGS = """
@@ -98,8 +100,8 @@ def renew(clone: Clone) -> None:
     assert restart.returncode == 0, restart.stderr
 
 
-def measure(clone: Clone, way: str, restart: Restart, times: int) -> Result:
-    """Restart a number of times under load."""
+def measure(clone: Clone, way: str, restart: Restart, times: int) -> Iterator[Result]:
+    """Restart a number of times under load; yield the result, which grows, after each."""
     result = Result(way)
     for number in range(1, times + 1):
         with load([clone.record.url + path for path in PATHS]) as outcome:
@@ -113,20 +115,20 @@ def measure(clone: Clone, way: str, restart: Restart, times: int) -> Result:
             f"{way} {number}: {outcome.requests} requests, lost {dict(outcome.failures)}",
             flush=True,
         )
-    return result
+        yield result
 
 
 def measure_all(clone: Clone, times: int, stock_times: int) -> Iterator[Result]:
-    """Yield the results of the stock ways with stock settings, then of ours."""
+    """Yield the results of the stock ways with stock settings, then of ours, as they grow."""
     settings = clone.root / "gunicorn.conf.py"
     ours = settings.read_text()
     settings.write_text(ours + STOCK_SETTINGS)
     stop_and_start(clone)
-    yield measure(clone, "stop and start", stop_and_start, stock_times)
-    yield measure(clone, "HUP", hang_up, stock_times)
+    yield from measure(clone, "stop and start", stop_and_start, stock_times)
+    yield from measure(clone, "HUP", hang_up, stock_times)
     settings.write_text(ours)
     stop_and_start(clone)
-    yield measure(clone, "renewal (ours)", renew, times)
+    yield from measure(clone, "renewal (ours)", renew, times)
 
 
 def table(ways: list[dict[str, Any]]) -> Table:
@@ -149,11 +151,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    ways: list[dict[str, Any]] = []
+    documents: dict[str, dict[str, Any]] = {}
     with running_clone() as clone:
         for result in measure_all(clone, options.times, options.stock_times):
-            ways.append(result.document())
-            document = {"machine": describe_machine(), "ways": ways}
+            documents[result.way] = result.document()
+            ways = list(documents.values())
+            document = {"question": QUESTION, "machine": describe_machine(), "ways": ways}
             options.output.write_text(json.dumps(document, indent=1) + "\n")
     Console(width=200).print(table(ways))
     stock, ours = ways[0]["lost_per_10000"], ways[-1]["lost_per_10000"]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
-from pathlib import Path
 
 import httpx
 import psutil
-from tests.running_clone import DAG_ID, Clone, copy_repository, eventually, free_port
+from tests.running_clone import DAG_ID, Clone, eventually, free_port
 
+READY_WITHIN_SECONDS = 600.0
 CLIENTS = 4  # what one page of the UI asks for at once
 PATHS = (
     "/",
@@ -96,25 +95,6 @@ async def _client(client: httpx.AsyncClient, paths: Iterator[str]) -> list[float
 
 
 @contextmanager
-def clone_with_a_run() -> Iterator[Clone]:
-    """Yield a fresh clone with one run of the product's DAG, of which only the database runs."""
-    with tempfile.TemporaryDirectory(prefix="ml-pipeline-bench-") as folder:
-        Path(folder).chmod(0o755)  # as root, PostgreSQL's account has to reach its cluster
-        clone = Clone(Path(folder) / "clone", free_port())
-        copy_repository(clone.root)
-        try:
-            for command in (
-                "./start_airflow.sh --detach && ml-pipeline down",
-                "ml-pipeline db start",
-            ):
-                result = clone.sh(command, timeout_seconds=600)
-                assert result.returncode == 0, result.stdout + result.stderr
-            yield clone
-        finally:
-            clone.sh("ml-pipeline db stop")
-
-
-@contextmanager
 def web_server(clone: Clone, variant: Variant) -> Iterator[Server]:
     """Start a web server on the clone's database, and stop it afterwards."""
     port = free_port()
@@ -130,7 +110,7 @@ def web_server(clone: Clone, variant: Variant) -> Iterator[Server]:
         )
     try:
         url = f"http://localhost:{port}"
-        eventually(lambda: process.poll() is not None or _answers(url), 240)
+        eventually(lambda: process.poll() is not None or _answers(url), READY_WITHIN_SECONDS)
         login = {"username": "admin", "password": clone.password()}
         token = httpx.post(f"{url}/auth/token", json=login, trust_env=False).json()["access_token"]
         yield Server(url, psutil.Process(process.pid), {"Authorization": f"Bearer {token}"})

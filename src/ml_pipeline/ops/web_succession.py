@@ -2,7 +2,7 @@
 
 It executes itself again and keeps its process id, its listening socket and its workers. These go on
 serving while the new program imports Airflow, and are retired once the new workers serve. Nothing
-changes for supervisord, which started the process. `docs/adr/0004-web-server-restart.md` compares
+changes for supervisord, which started the process. `docs/adr/0005-web-server-restart.md` compares
 this with the other ways.
 """
 

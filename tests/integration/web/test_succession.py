@@ -119,6 +119,18 @@ def test_stop_under_load_resets_no_kept_connection(web_server: WebServer) -> Non
     assert set(outcome.failures) <= {"ConnectError"}, outcome.failures  # nobody listens any more
 
 
+def test_worker_when_it_has_served_its_requests_is_replaced_without_losing_one(
+    web_server: WebServer,
+) -> None:
+    settings = f"{web_server.settings.read_text()}\nmax_requests, max_requests_jitter = 20, 20\n"
+    web_server.settings.write_text(settings)
+    web_server.renew()
+    booted = web_server.tell().count("Booting worker")
+    with load([web_server.url]) as outcome:
+        eventually(lambda: web_server.tell().count("Booting worker") > booted + 10)
+    assert outcome.failures == {}
+
+
 def test_worker_when_killed_under_load_costs_the_requests_in_flight_at_most(
     web_server: WebServer,
 ) -> None:
