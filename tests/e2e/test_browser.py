@@ -66,13 +66,11 @@ def click(browser: webdriver.Chrome, css: str) -> None:
 
 
 def unfold(browser: webdriver.Chrome, text: str) -> None:
-    """Unfold all values until a text appears: an editor that loads late comes folded again."""
-
-    def has_come(each: webdriver.Chrome) -> bool:
-        each.find_element(By.CSS_SELECTOR, "[data-testid=expand-all-button]").click()
-        return text in each.find_element(By.TAG_NAME, "body").text
-
-    WebDriverWait(browser, PATIENCE_SECONDS).until(has_come, f"{text!r} does not unfold")
+    """Unfold all values, once the editors are there: one that loads later comes folded."""
+    wait = WebDriverWait(browser, PATIENCE_SECONDS)
+    wait.until(expected.presence_of_element_located((By.CSS_SELECTOR, ".monaco-editor .view-line")))
+    click(browser, "[data-testid=expand-all-button]")
+    await_text(browser, text)
 
 
 def log_in(browser: webdriver.Chrome, clone: Clone) -> None:

@@ -163,9 +163,7 @@ def test_up_when_interrupted_during_the_start_stops_and_the_next_start_works(
 
 
 def test_up_when_the_port_is_taken_names_the_holder_and_starts_nothing(stopped: Clone) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", stopped.port))
-        listener.listen(1)
+    with socket.create_server(("127.0.0.1", stopped.port)):  # in spite of what waits to be closed
         start = stopped.up("--no-run")
     assert start.returncode == 1
     assert f"Port {stopped.port} is taken by process {os.getpid()}" in start.stderr
@@ -191,6 +189,7 @@ def test_clone_when_moved_while_stopped_starts_with_its_history(
         assert there.left(record) == []
     finally:
         shutil.move(moved, home)
+        assert Clone(home, stopped.port).sh("./start_airflow.sh --help").returncode == 0  # mended
 
 
 def test_dags_test_when_the_stack_is_down_starts_the_database_and_stops_it_again(

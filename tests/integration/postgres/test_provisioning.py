@@ -266,18 +266,18 @@ def test_unknown_database_is_one_line_that_names_it(
 def test_closed_port_is_one_line_that_names_it(new_clone: NewClone, use: Use) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    use(f"postgresql://u:secret@127.0.0.1:{port}/db")
+    use(f"postgresql://u:s3cr3t@127.0.0.1:{port}/db")
     project = new_clone()
     with pytest.raises(
         DatabaseError, match=f"No PostgreSQL answers at 127.0.0.1:{port}"
     ) as refusal:
         postgres.provision(project)
-    assert "\n" not in str(refusal.value) and "secret" not in str(refusal.value)
+    assert "\n" not in str(refusal.value) and "s3cr3t" not in str(refusal.value)
     assert not project.airflow_home.exists()
 
 
 def test_unknown_host_is_one_line_that_names_it(new_clone: NewClone, use: Use) -> None:
-    use("postgresql://u:secret@host.invalid/db")
+    use("postgresql://u:s3cr3t@host.invalid/db")
     with pytest.raises(DatabaseError, match=r"No PostgreSQL answers at host\.invalid:5432"):
         postgres.provision(new_clone())
 
@@ -285,7 +285,7 @@ def test_unknown_host_is_one_line_that_names_it(new_clone: NewClone, use: Use) -
 def test_silent_host_is_given_up_after_the_time_out(new_clone: NewClone, use: Use) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        use(f"postgresql://u:secret@127.0.0.1:{port}/db?connect_timeout=2")
+        use(f"postgresql://u:s3cr3t@127.0.0.1:{port}/db?connect_timeout=2")
         with pytest.raises(DatabaseError, match="timeout expired"):
             postgres.provision(new_clone())
 
@@ -328,7 +328,7 @@ def _server_of_version(version: str) -> Iterator[int]:
 def test_too_old_server_is_one_line_that_names_its_version(new_clone: NewClone, use: Use) -> None:
     project = new_clone()
     with _server_of_version("13.9") as port:
-        use(f"postgresql://u:secret@127.0.0.1:{port}/db")
+        use(f"postgresql://u:s3cr3t@127.0.0.1:{port}/db")
         with pytest.raises(DatabaseError, match="is PostgreSQL 13; 14 or newer is needed"):
             postgres.provision(project)
     assert not project.airflow_home.exists()
