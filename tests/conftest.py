@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -12,6 +13,12 @@ pytest_plugins = ["tests.running_clone"]
 # What no run of ours can show, wherever it runs; any other skip means that a package is missing.
 EXPLAINED_SKIPS = ("needs macOS", "needs Linux", "needs systemd")
 STRICT_VARIABLE = "ML_PIPELINE_STRICT_SKIPS"
+
+
+def pytest_configure() -> None:
+    """Undo what a run in the background hands down to all that tests start: SIGINT ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

@@ -57,9 +57,10 @@ def hold(pid: int) -> None:
     os.waitpid(pid, 0)
     print("held", flush=True)
     signal.alarm(600)  # not for ever, whatever becomes of who started us
-    status = 0
-    while not (os.WIFEXITED(status) or os.WIFSIGNALED(status)):
+    while True:
         _, status = os.waitpid(pid, 0)
+        if os.WIFEXITED(status) or os.WIFSIGNALED(status):
+            return
 
 
 HANGS: list[Fault] = [Hang(target) for target in (SCHEDULER, DAG_PROCESSOR, TRIGGERER)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +64,6 @@ class SmallClone:
             cwd=cwd or self.root,
             env={**user_environment(), "PATH": path, **environment},
             user=user,
-            preexec_fn=_heed_interrupts,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -128,11 +126,6 @@ def make_python(folder: Path, name: str = "python3", kind: str = "") -> Path:
     else:
         program.symlink_to(sys._base_executable)  # type: ignore[attr-defined]
     return folder
-
-
-def _heed_interrupts() -> None:
-    """Undo what a run of the tests in the background hands down: SIGINT ignored for good."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _excerpt(lock: str, names: tuple[str, ...]) -> str:
