@@ -44,6 +44,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
         options.add_argument(flag)
     browser = webdriver.Chrome(options=options, service=Service(driver))
     yield browser
+    keep_picture(browser, "last")
     browser.quit()
 
 
@@ -66,9 +67,11 @@ def click(browser: webdriver.Chrome, css: str) -> None:
 
 
 def unfold(browser: webdriver.Chrome, text: str) -> None:
-    """Unfold all values, once the editors are there: one that loads later comes folded."""
-    wait = WebDriverWait(browser, PATIENCE_SECONDS)
-    wait.until(expected.presence_of_element_located((By.CSS_SELECTOR, ".monaco-editor .view-line")))
+    """Unfold all values, once the editor has come to rest: folded, a `{` and a `}`."""
+    lines = (By.CSS_SELECTOR, ".monaco-editor .view-line")
+    WebDriverWait(browser, PATIENCE_SECONDS).until(
+        lambda each: len(each.find_elements(*lines)) == 2
+    )
     click(browser, "[data-testid=expand-all-button]")
     await_text(browser, text)
 
@@ -108,7 +111,7 @@ def test_ui_shows_the_dag_its_graph_run_log_xcom_and_trigger_form(
 
     browser.get(f"{task}/xcom")
     await_text(browser, "return_value")
-    unfold(browser, "random_state")  # among the first lines: the editor draws what is in view
+    unfold(browser, '"run"')  # the first line: the editor draws only what is in view
     keep_picture(browser, "xcom")
 
     browser.get(dag)
