@@ -13,6 +13,7 @@ from ml_pipeline.errors import DatabaseError, PipelineError, StackError
 from ml_pipeline.ops import postgres, stack_record
 from ml_pipeline.ops.postgres.cluster import Cluster
 from ml_pipeline.ops.project import Project
+from tests.integration.conftest import MakeClone
 from tests.integration.postgres.conftest import query
 
 run = CliRunner().invoke
@@ -56,8 +57,10 @@ def test_start_and_stop_beside_a_stack_leave_the_database_to_it(here: Project) -
 
 
 def test_backup_and_restore_say_what_they_hold_and_what_to_do_next(
-    here: Project, tmp_path: Path
+    make_clone: MakeClone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    new = make_clone()
+    monkeypatch.setattr(Project, "here", classmethod(lambda cls: new))
     file = tmp_path / "backup.zip"
     saved = run(app, ["backup", str(file)]).output
     assert saved.startswith(f"Backed up airflow_db, mlflow_db and results_db to {file} (")

@@ -102,7 +102,10 @@ def test_provision_after_an_interruption_completes(clone: Project, lost: str) ->
         assert query(secret(clone, name), "SELECT 1") == [(1,)]
 
 
-def test_provision_when_the_embedded_server_is_down_says_how_to_start_it(clone: Project) -> None:
+def test_provision_when_the_embedded_server_is_down_says_how_to_start_it(
+    make_clone: MakeClone,
+) -> None:
+    clone = make_clone()
     (clone.secrets / "sql_alchemy_conn").unlink()
     with pytest.raises(DatabaseError, match="ml-pipeline db start"):
         postgres.provision(clone)
