@@ -18,6 +18,16 @@ install_packages() {
 install_project() {
     run_step "installing this folder" run_uv pip install --offline --no-deps --no-build-isolation \
         --reinstall-package ml-pipeline --editable "$ROOT" || fail_to_install
+    point_beside
+}
+
+# Let .venv find the package from where it lies itself: then a folder that was moved or copied works
+# before it is mended, and a copy never acts on what it was copied from.
+point_beside() {
+    local file
+    for file in "$VENV"/lib/python3.*/site-packages/*ml_pipeline.pth; do
+        echo ../../../../src >"$file"
+    done
 }
 
 # Install the locked uv: with any uv that is there, or else with pip.

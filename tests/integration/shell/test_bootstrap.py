@@ -149,6 +149,10 @@ def test_a_moved_folder_is_mended_without_a_network(
     assert copied.bootstrap(python, **no_network).stderr == ""
 
 
+def test_a_moved_folder_finds_its_own_package_before_it_is_mended(copied: SmallClone) -> None:
+    assert copied.python(WHERE) == f"{copied.root}/src/ml_pipeline/__init__.py"
+
+
 def test_no_program_of_a_moved_folder_names_the_old_one(
     copied: SmallClone, whole: SmallClone, python: Path
 ) -> None:
