@@ -31,7 +31,7 @@ from tests.running_clone import DAG_ID, Clone, copy_repository, free_port
 
 from benchmarks.machine import describe_machine
 
-OUTPUT = Path("benchmarks") / "results" / "faults.json"
+OUTPUT = Path("benchmarks") / "results" / "processes" / "faults.json"
 FAULTS: list[Fault] = [*STRIKES, *HANGS, *OUTAGES, *ENDINGS]
 # One worker stays idle while both DAGs have a task running.
 SETTINGS = {"AIRFLOW__CORE__PARALLELISM": "3"}
