@@ -21,6 +21,17 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side: those of the running stack on one worker, files whole.
+
+    Each worker has its own clone and its own PostgreSQL, which only the next test may use.
+    """
+    for item in items:
+        is_of_the_stack = any(item.get_closest_marker(name) for name in ("e2e", "faults"))
+        group = "the running stack" if is_of_the_stack else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     """Name the skips that nothing explains, where all that can run has to run."""
     for reason in _unexplained(terminalreporter):
