@@ -36,7 +36,7 @@ from benchmarks.subjects import (
 from ml_pipeline.errors import StackError
 from ml_pipeline.ops.airflow_api import FINISHED, AirflowApi
 
-OUTPUT = Path("benchmarks") / "results" / "processes" / "comparison.json"
+OUTPUT = Path("benchmarks") / "results" / "comparison.json"
 DAG_ID, TASKS = "ten_tasks", 10
 RUNS = 10  # a hundred tasks
 BUSY_LOOPS = 2
@@ -236,7 +236,11 @@ def main() -> None:
             measured.append(measure(make()))
             print(json.dumps(asdict(measured[-1])), flush=True)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    document = {"machine": describe_machine(), "subjects": [asdict(each) for each in measured]}
+    document = {
+        "question": "What do a hundred tasks, a killed scheduler and a stop leave behind?",
+        "machine": describe_machine(),
+        "subjects": [asdict(each) for each in measured],
+    }
     options.output.write_text(json.dumps(document, indent=1) + "\n")
     Console(width=160).print(table(measured))
     left = measured[1].alive_after_term + measured[1].zombies_after_term

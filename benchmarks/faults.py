@@ -31,7 +31,7 @@ from tests.running_clone import DAG_ID, Clone, copy_repository, free_port
 
 from benchmarks.machine import describe_machine
 
-OUTPUT = Path("benchmarks") / "results" / "processes" / "faults.json"
+OUTPUT = Path("benchmarks") / "results" / "faults.json"
 FAULTS: list[Fault] = [*STRIKES, *HANGS, *OUTAGES, *ENDINGS]
 # One worker stays idle while both DAGs have a task running.
 SETTINGS = {"AIRFLOW__CORE__PARALLELISM": "3"}
@@ -94,48 +94,51 @@ def _seconds(outcome: Outcome) -> str:
     return "-" if seconds is None else f"{seconds:.1f} s"
 
 
-def table(outcomes: Iterable[Outcome]) -> Table:
+def summary(outcomes: Iterable[Outcome]) -> list[dict[str, str | int]]:
     """Return one row a fault: rounds, recovered, seconds, zombies, orphans."""
-    grid = Table("fault", box=None, header_style="bold", pad_edge=False)
-    for heading in (
-        "rounds",
-        "recovered",
-        "runs in success",
-        "ended in s",
-        "healthy in s, median",
-        "max",
-        "zombies",
-        "orphans",
-    ):
-        grid.add_column(heading, justify="right")
     rounds: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         rounds.setdefault(outcome.fault, []).append(outcome)
-    for name, each in rounds.items():
-        grid.add_row(name, *_figures(each))
-    return grid
+    return [_row(name, each) for name, each in rounds.items()]
 
 
-def _figures(rounds: list[Outcome]) -> list[str]:
+def _row(name: str, rounds: list[Outcome]) -> dict[str, str | int]:
     ends = [each.seconds_to_end for each in rounds if each.seconds_to_end is not None]
     healthy = [each.seconds_to_healthy for each in rounds if each.seconds_to_healthy is not None]
     states = [state for each in rounds for state in each.states.values()]
-    return [
-        str(len(rounds)),
-        str(sum(each.has_recovered for each in rounds)),
-        f"{states.count('success')} of {len(states)}",
-        f"{max(ends):.1f}" if ends else "",
-        f"{statistics.median(healthy):.1f}" if healthy else "-",
-        f"{max(healthy):.1f}" if healthy else "-",
-        str(sum(each.zombies for each in rounds)),
-        str(sum(each.orphans for each in rounds)),
-    ]
+    return {
+        "fault": name,
+        "rounds": len(rounds),
+        "recovered": sum(each.has_recovered for each in rounds),
+        "runs_in_success": f"{states.count('success')} of {len(states)}",
+        "ended_in_s": f"{max(ends):.1f}" if ends else "",
+        "healthy_in_s_median": f"{statistics.median(healthy):.1f}" if healthy else "-",
+        "healthy_in_s_max": f"{max(healthy):.1f}" if healthy else "-",
+        "zombies": sum(each.zombies for each in rounds),
+        "orphans": sum(each.orphans for each in rounds),
+    }
+
+
+def table(rows: list[dict[str, str | int]]) -> Table:
+    """Return the summary for a terminal."""
+    grid = Table(box=None, header_style="bold", pad_edge=False)
+    for key in rows[0]:
+        grid.add_column(key.replace("_", " "), justify="left" if key == "fault" else "right")
+    for row in rows:
+        grid.add_row(*map(str, row.values()))
+    return grid
 
 
 def write(outcomes: list[Outcome], file: Path) -> None:
     """Write what is known so far: a long run that is broken off has not been for nothing."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    document = {"machine": describe_machine(), "outcomes": [asdict(each) for each in outcomes]}
+    rounds = {f"{number}": asdict(outcome) for number, outcome in enumerate(outcomes, 1)}
+    document = {
+        "question": "What becomes of a running stack, and of its runs, when something is struck?",
+        "machine": describe_machine(),
+        "faults": summary(outcomes),
+        "outcomes": rounds,
+    }
     file.write_text(json.dumps(document, indent=1) + "\n")
 
 
@@ -155,7 +158,8 @@ def main() -> None:
         for outcome in strike_all(clone, faults, options.rounds):
             outcomes.append(outcome)
             write(outcomes, options.output)
-    Console(width=140).print(table(outcomes))
+    if outcomes:
+        Console(width=140).print(table(summary(outcomes)))
     recovered = sum(outcome.has_recovered for outcome in outcomes)
     print(f"faults: recovered {recovered} of {len(outcomes)}")
     sys.exit(0 if recovered == len(outcomes) else 1)
