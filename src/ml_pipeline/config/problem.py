@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
     model_validator,
 )
 
+from ml_pipeline.config.data import Data, Target
 from ml_pipeline.config.faults import one_line
+from ml_pipeline.config.section import Name, Section
 from ml_pipeline.errors import ConfigError
 
 ModelName = Literal[
@@ -33,13 +32,6 @@ LARGEST_SEED = 2**32 - 1
 PROBLEM_NAME = re.compile(r"[A-Za-z0-9_-]+")
 CRON_PRESETS = ("@once", "@hourly", "@daily", "@weekly", "@monthly", "@yearly")
 CRON_FIELDS = 5
-
-
-def _label(value: Any) -> Any:
-    """Labels are compared as the text that stands in the file, so a YAML 1 means '1'."""
-    if isinstance(value, bool):
-        raise ValueError(f"YAML reads this as {value}; put the label in quotes")
-    return str(value) if isinstance(value, int | float) else value
 
 
 def _schedule(value: Any) -> Any:
@@ -59,50 +51,6 @@ def _cron(value: str) -> str:
     except CroniterError as error:
         raise ValueError(f"must be a cron expression that comes due: {error}") from None
     return value
-
-
-Name = Annotated[str, Field(min_length=1)]
-Label = Annotated[str, Field(min_length=1), BeforeValidator(_label)]
-
-
-class Section(BaseModel):
-    """A part of a configuration: unknown keys and silent type conversions are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Data(Section):
-    """The table: where it lies and what its columns are called."""
-
-    path: Name = Field(description="CSV file, relative to this YAML, or a URL")
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    header: bool = Field(default=True, description="whether the first line names the columns")
-    columns: list[Name] | None = Field(default=None, description="names, when there is no header")
-    ids: list[Name] = Field(default=[], description="columns that identify a row; not features")
-    exclude: list[Name] = Field(default=[], description="columns to leave out")
-
-    @model_validator(mode="after")
-    def _names_are_given_once(self) -> Self:
-        if self.header == (self.columns is not None):
-            raise ValueError("give `columns` when, and only when, `header` is false")
-        repeated = [name for name, count in Counter(self.columns or []).items() if count > 1]
-        if repeated:
-            raise ValueError(f"`columns` names {repeated[0]!r} more than once")
-        self._check_known("ids", self.ids)
-        self._check_known("exclude", self.exclude)
-        return self
-
-    def _check_known(self, field: str, names: list[str]) -> None:
-        unknown = [name for name in names if self.columns and name not in self.columns]
-        if unknown:
-            raise ValueError(f"`{field}` names {unknown[0]!r}, which `columns` does not")
-
-
-class Target(Section):
-    """What is predicted, and which of its two labels counts as positive."""
-
-    column: Name
-    positive: Label
 
 
 class Split(Section):

@@ -16,7 +16,7 @@ from ml_pipeline.errors import DataError
 
 if TYPE_CHECKING:
     from ml_pipeline.config import ProblemConfig
-    from ml_pipeline.config.problem import Data
+    from ml_pipeline.config.data import Data
 
 MOST_COLUMNS = 10_000
 BLOCK_BYTES = 4 << 20  # a row must fit into a block
