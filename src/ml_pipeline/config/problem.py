@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from pydantic import (
-    BeforeValidator,
     Field,
     PrivateAttr,
     ValidationError,
@@ -16,6 +15,8 @@ from pydantic import (
 
 from ml_pipeline.config.data import Data, Target
 from ml_pipeline.config.faults import one_line
+from ml_pipeline.config.lifecycle import Promotion, Scoring
+from ml_pipeline.config.schedule import Schedule
 from ml_pipeline.config.section import Name, Section
 from ml_pipeline.errors import ConfigError
 
@@ -30,27 +31,6 @@ MODELS: tuple[str, ...] = get_args(ModelName)
 
 LARGEST_SEED = 2**32 - 1
 PROBLEM_NAME = re.compile(r"[A-Za-z0-9_-]+")
-CRON_PRESETS = ("@once", "@hourly", "@daily", "@weekly", "@monthly", "@yearly")
-CRON_FIELDS = 5
-
-
-def _schedule(value: Any) -> Any:
-    if value is None or value in CRON_PRESETS:
-        return value
-    if not isinstance(value, str) or len(value.split()) != CRON_FIELDS:
-        raise ValueError(f"must be null, five cron fields or one of {', '.join(CRON_PRESETS)}")
-    return _cron(value)
-
-
-def _cron(value: str) -> str:
-    """Refuse what Airflow's own library refuses: it would take every other DAG down with it."""
-    from croniter import CroniterError, croniter
-
-    try:
-        croniter(value).get_next()
-    except CroniterError as error:
-        raise ValueError(f"must be a cron expression that comes due: {error}") from None
-    return value
 
 
 class Split(Section):
@@ -96,7 +76,9 @@ class ProblemConfig(Section):
     model: Model = Model()
     cross_validation: CrossValidation = CrossValidation()
     storage: Storage = Storage()
-    schedule: Annotated[str | None, BeforeValidator(_schedule)] = None
+    schedule: Schedule = None
+    promotion: Promotion = Promotion()
+    scoring: Scoring = Scoring()
 
     _source: Path = PrivateAttr(default=Path("problem.yaml"))
 
