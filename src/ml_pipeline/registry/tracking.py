@@ -78,7 +78,7 @@ def _prepare_tables(uri: str, artifacts: str) -> None:
     """Make or upgrade MLflow's tables; of several processes one does it and the others wait.
 
     MLflow makes them by itself in an empty database, without a lock between processes, and refuses
-    those of an older version. Its `db upgrade` command is the function used here.
+    those of an older version, for which its command line calls the same function.
     """
     from mlflow.store.db import utils
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
