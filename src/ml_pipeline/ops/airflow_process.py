@@ -1,6 +1,6 @@
 """What an Airflow process does as it starts: preload, die with its parent, find its database.
 
-As it ends, it leaves its memory to the system.
+As it ends, it leaves its memory to the system. The one that runs tasks notices their ends at once.
 
 Called by `airflow_home/config/airflow_local_settings.py` in every process that imports Airflow.
 """
@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ml_pipeline.errors import PipelineError
-from ml_pipeline.ops import linux
+from ml_pipeline.ops import linux, task_end
 from ml_pipeline.ops.processes import MARKER
 from ml_pipeline.ops.project import Project
 
@@ -59,10 +59,12 @@ def prepare(argv: Sequence[str], environment: Mapping[str, str], platform: str) 
     # Python looks for garbage in all that Airflow has imported once more before it ends: 1.1 s of
     # CPU in a scheduler, 0.7 s in a triggerer; 0.1 s when there is nothing to look at.
     atexit.register(gc.freeze)
-    if forks_tasks(argv) and platform == "linux":
-        preload(environment.get(PRELOAD_VARIABLE, ",".join(PRELOADED)))
-        os.register_at_fork(after_in_child=linux.die_with_parent)
-        stay_frozen()
+    if forks_tasks(argv):
+        if platform == "linux":
+            preload(environment.get(PRELOAD_VARIABLE, ",".join(PRELOADED)))
+            os.register_at_fork(after_in_child=linux.die_with_parent)
+            stay_frozen()
+        task_end.notice_at_once()
     elif needs_own_database(argv, environment):
         _provide_database()
 
