@@ -32,12 +32,13 @@ MAY_IMPORT = {
     "xcom": FOUNDATIONS,
     "orchestration": {"pipeline", "documents", "ml", "registry", *FOUNDATIONS},
     "ops": {"xcom", *FOUNDATIONS},
-    "cli": {"ops", "pipeline", "ml", *FOUNDATIONS},
+    "cli": {"ops", "pipeline", "ml", "registry", *FOUNDATIONS},
     "dags": {"orchestration", "config", "errors"},
     "airflow_home": {"ops"},
 }
 DATA_LIBRARIES = {
     "matplotlib",
+    "mlflow",
     "numpy",
     "pandas",
     "pandera",

@@ -12,7 +12,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from ml_pipeline import __version__
-from ml_pipeline.cli import config, db, doctor, logs, prune, run, service, stack, up, zombies
+from ml_pipeline.cli import (
+    config,
+    db,
+    doctor,
+    logs,
+    models,
+    prune,
+    run,
+    service,
+    stack,
+    up,
+    zombies,
+)
 from ml_pipeline.errors import PipelineError, StackError
 from ml_pipeline.ops.project import Project
 
@@ -38,6 +50,7 @@ app.command()(doctor.doctor)
 app.command()(prune.prune)
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
+app.add_typer(models.app, name="models")
 app.add_typer(service.app, name="service")
 
 

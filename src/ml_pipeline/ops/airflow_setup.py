@@ -1,4 +1,4 @@
-"""Airflow's own tables, permissions, admin user and connection, in one process.
+"""Airflow's own tables, permissions, admin user and connections, in one process.
 
 Every `airflow` command costs seconds of imports; a first start needs five of them. Run as
 ``python -m ml_pipeline.ops.airflow_setup`` in the environment of `airflow_postgresql_env.sh`; each
@@ -24,11 +24,12 @@ from ml_pipeline.ops.project import Project
 
 ADMIN = "admin"
 FINGERPRINT = "airflow_setup"
-RESULTS_CONNECTION = "results_db"
+# Airflow's connection ids, each called like its database.
+CONNECTIONS = {"results_db": "results_db_url", "mlflow_db": "mlflow_db_url"}
 DECIDING_PACKAGES = ("apache-airflow", "apache-airflow-providers-fab")
 DECIDING_SECRETS = (
     "sql_alchemy_conn",
-    "results_db_url",
+    *CONNECTIONS.values(),
     "admin_password",
     "fernet_key",
     "jwt_secret",
@@ -55,7 +56,11 @@ def main() -> int:
     stdout = sys.stdout
     try:
         with contextlib.redirect_stdout(sys.stderr):  # Airflow prints as it goes
-            for step in (migrate, lambda: set_up_users(password), lambda: connect_results(project)):
+            for step in (
+                migrate,
+                lambda: set_up_users(password),
+                lambda: connect_databases(project),
+            ):
                 name = getattr(step, "__name__", "")
                 _timed(step, name, stdout.write)
     except Exception as error:
@@ -87,16 +92,19 @@ def set_up_users(password: str) -> None:
             builder.sm.add_user(ADMIN, "Admin", "User", "admin@localhost", role, password)
 
 
-def connect_results(project: Project) -> None:
-    """Store the connection to `results_db`, encrypted with the Fernet key."""
+def connect_databases(project: Project) -> None:
+    """Store the connections to results and registry, encrypted with the Fernet key."""
     from airflow.models import Connection
     from airflow.utils.session import create_session
     from sqlalchemy import delete
 
-    url = secrets.read(project.secrets, "results_db_url")
+    from ml_pipeline.ops.postgres import urls
+
     with create_session() as session:
-        session.execute(delete(Connection).where(Connection.conn_id == RESULTS_CONNECTION))
-        session.add(Connection(conn_id=RESULTS_CONNECTION, uri=url))
+        for name, secret in CONNECTIONS.items():
+            url = urls.parse(secrets.read(project.secrets, secret) or "")
+            session.execute(delete(Connection).where(Connection.conn_id == name))
+            session.add(Connection(conn_id=name, uri=url.libpq()))
 
 
 def _ensure_secrets(project: Project) -> str:

@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS models (
 def record_model(run: Run, reference: dict[str, Any]) -> None:
     """Record the checksums of the model files that this run has just written."""
     row = (reference["uri"], reference["sha256"], reference["joblib_sha256"])
-    with _transaction() as cursor:
+    with transaction() as cursor:
         _replace(cursor, "models", run, "uri, sha256, joblib_sha256", [row])
 
 
@@ -56,7 +56,7 @@ def recorded_reference(run: Run, reference: dict[str, Any]) -> dict[str, Any]:
         When no model of this run is recorded.
     """
     query = "SELECT sha256, joblib_sha256 FROM models WHERE dag_id = %s AND run_id = %s"
-    with _transaction() as cursor:
+    with transaction() as cursor:
         cursor.execute(query, (run.dag_id, run.run_id))
         row = cursor.fetchone()
     if row is None:
@@ -64,6 +64,15 @@ def recorded_reference(run: Run, reference: dict[str, Any]) -> dict[str, Any]:
             f"No model of run {run.run_id} is recorded in results_db. Clear train_model to train it"
         )
     return {**reference, "sha256": row[0], "joblib_sha256": row[1]}
+
+
+def recorded_checksum(dag_id: str, run_id: str) -> str | None:
+    """Return the SHA-256 on record for a run's model file, or None."""
+    query = "SELECT sha256 FROM models WHERE dag_id = %s AND run_id = %s"
+    with transaction() as cursor:
+        cursor.execute(query, (dag_id, run_id))
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def record_run(run: Run, summary: dict[str, Any], predictions: pd.DataFrame) -> None:
@@ -80,7 +89,7 @@ def record_run(run: Run, summary: dict[str, Any], predictions: pd.DataFrame) -> 
         summary["folder"],
     )
     columns = "created_at, model, random_state, params, document, folder"
-    with _transaction() as cursor:
+    with transaction() as cursor:
         _replace(cursor, "runs", run, columns, [row])
         _replace(cursor, "metrics", run, ", ".join(COLUMNS), list(metrics_rows(document)))
         _replace(
@@ -100,7 +109,7 @@ def _predictions(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def _transaction() -> Iterator[Any]:
+def transaction() -> Iterator[Any]:
     """Yield a cursor on tables that exist; commit at the end, or leave everything as it was."""
     hook = PostgresHook(postgres_conn_id=CONNECTION)
     with closing(hook.get_conn()) as connection, connection, connection.cursor() as cursor:

@@ -5,7 +5,6 @@ Importing this module switches MLflow's own telemetry off; MLflow itself is impo
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,9 @@ URI_VARIABLE = "MLFLOW_TRACKING_URI"
 SCHEMA_LOCK = 20241125
 # Read by MLflow when it is imported; a user's own setting wins.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-logging.getLogger("mlflow").setLevel(logging.WARNING)
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+# No connection outlives its use: a command that started the database for itself stops it again.
+os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
 
 
 class RegistryError(PipelineError):
@@ -88,10 +89,10 @@ def _prepare_tables(uri: str, artifacts: str) -> None:
         if utils._get_schema_version(engine) == utils._get_latest_schema_revision():
             return
         with _locked(engine):
-            if utils._all_tables_exist(engine):
-                utils._upgrade_db(engine)
-            else:
+            if utils._is_empty_database(engine):
                 utils._initialize_tables(engine)
+            else:
+                utils._upgrade_db(engine)
             SqlAlchemyStore(uri, artifacts)  # makes the default experiment, which has a place too
     finally:
         engine.dispose()

@@ -119,7 +119,7 @@ def bad_data(stage: Stage) -> None:
 
 def unreachable_at_first(stage: Stage) -> None:
     """`results_db` does not answer before the first retry is due."""
-    restore = partial(airflow_setup.connect_results, Project(stage.root))
+    restore = partial(airflow_setup.connect_databases, Project(stage.root))
     connect(NOBODY)
     dag = stage.dag(QUICK)
     task = dag.get_task("train_model")

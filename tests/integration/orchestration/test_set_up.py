@@ -55,18 +55,20 @@ def test_set_up_makes_one_user_the_administrator_with_a_hashed_password(played: 
     assert secrets.read(played.project.secrets, "admin_password") not in password
 
 
-def test_set_up_stores_the_connection_encrypted(played: Played) -> None:
+@pytest.mark.parametrize("database", ["results_db", "mlflow_db"])
+def test_set_up_stores_each_connection_encrypted(played: Played, database: str) -> None:
     with metadata(played.project) as cursor:
-        cursor.execute("SELECT login, password, is_encrypted FROM connection")
-        ((login, password, is_encrypted),) = cursor.fetchall()
+        query = "SELECT login, password, is_encrypted, schema FROM connection WHERE conn_id = %s"
+        cursor.execute(query, (database,))
+        ((login, password, is_encrypted, schema),) = cursor.fetchall()
 
-    url = secrets.read(played.project.secrets, "results_db_url")
+    url = secrets.read(played.project.secrets, f"{database}_url")
     assert url is not None
-    assert (login, is_encrypted) == ("ml_user", True)
+    assert (login, is_encrypted, schema) == ("ml_user", True, database)
     assert parse(url).password not in password
 
 
-@pytest.mark.parametrize("name", ["admin_password", "results_db_url", "fernet_key"])
+@pytest.mark.parametrize("name", ["admin_password", "results_db_url", "mlflow_db_url"])
 def test_set_up_is_done_again_when_a_secret_has_changed(played: Played, name: str) -> None:
     folder = played.project.secrets
     before = secrets.read(folder, name)

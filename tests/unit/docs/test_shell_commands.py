@@ -23,6 +23,8 @@ ADMINISTRATOR = (
     "tests/integration/postgres/test_provisioning.py"
     "::test_own_server_whose_role_may_create_is_provisioned"
 )
+MODELS = "tests/integration/registry/test_cli_models.py"
+PROMOTED = f"{MODELS}::test_promote_and_rollback_say_who_is_champion"
 OWN_URL = (
     "export ML_PIPELINE_DATABASE_URL="
     "'postgresql://me:password@db.example.org:5432/postgres?sslmode=require'"
@@ -55,6 +57,10 @@ RUN_BY = {
     "ml-pipeline prune --older-than 30": CARE,
     "ml-pipeline prune --older-than 365 --results": CARE,
     "make setup": "tests/unit/shell/test_makefile.py::test_a_target_s_commands_exist",
+    "ml-pipeline models list": f"{MODELS}::test_list_shows_aliases_metric_age_and_data",
+    "ml-pipeline models show 3": f"{MODELS}::test_show_gives_evidence_and_reason",
+    'ml-pipeline models promote 3 --reason "the data has become harder"': PROMOTED,
+    "ml-pipeline models rollback": PROMOTED,
     OWN_URL: ADMINISTRATOR,
 }
 RUN_BY_CI = {"./scripts/test.sh", './scripts/test.sh -m "not e2e"', "./scripts/test.sh tests/unit"}
