@@ -9,6 +9,10 @@ class DataError(PipelineError):
     """The data is bad: a retry cannot help."""
 
 
+class DataUnreachable(PipelineError):
+    """The store where the data lies does not answer: a retry may help."""
+
+
 class ConfigError(PipelineError):
     """A configuration file or value is wrong."""
 

@@ -30,6 +30,17 @@ class Problem:
         assert old in text
         self.yaml.write_text(text.replace(old, new))
 
+    def respell(self, old: str, new: str, line: int) -> None:
+        lines = self.data.read_text().splitlines(keepends=True)
+        lines[line - 1] = lines[line - 1].replace(old, new)
+        self.data.write_text("".join(lines))
+
+    def write_table(self, text: str) -> None:
+        self.yaml.write_text(
+            "data: {path: cancer.data}\ntarget: {column: diagnosis, positive: M}\n"
+        )
+        self.data.write_text(text)
+
     def keep_rows(self, containing: str) -> None:
         rows = self.data.read_text().splitlines(keepends=True)
         self.data.write_text("".join(row for row in rows if containing in row))
@@ -87,11 +98,53 @@ FAULTS: dict[str, tuple[Callable[[Problem], object], str]] = {
     ),
     "one class": (
         lambda problem: problem.keep_rows(",M,"),
-        "cancer.data, column 'diagnosis': 1 label(s): 'M'. Must be exactly two",
+        "cancer.data, column 'diagnosis': 1 label: 'M'. Must be at least two",
     ),
     "undecodable bytes": (
-        lambda problem: problem.data.write_bytes("1,Müller\n".encode("latin-1")),
-        "cancer.data, line 1: byte 0xfc is not UTF-8. Save the file as UTF-8",
+        lambda problem: problem.data.write_bytes("1,ä\n2,".encode() + b"\xfc\n"),
+        "cancer.data, line 2: byte 0xfc is not UTF-8. Give the file's `data.encoding`, or save it",
+    ),
+    "binary garbage": (
+        lambda problem: problem.data.write_bytes(bytes(range(256))),
+        "cancer.data: no text file (a zero byte at offset 0). Must be CSV text or Parquet",
+    ),
+    "ragged rows": (
+        lambda problem: problem.respell("\n", ",1\n", 3),
+        "cancer.data, line 3: 33 fields where 32 are expected",
+    ),
+    "open quote": (
+        lambda problem: problem.respell(",M,", ',"M,', 5),
+        'cancer.data, line 5: a quote (") is opened and not closed',
+    ),
+    "header only": (
+        lambda problem: problem.write_table("diagnosis,a\n"),
+        "cancer.data: no rows below the header",
+    ),
+    "duplicate header": (
+        lambda problem: problem.write_table("diagnosis,a,a\nM,1,2\n"),
+        "cancer.data, line 1: the column name 'a' occurs twice",
+    ),
+    "infinity": (
+        lambda problem: problem.respell(",M,17.99,", ",M,inf,", 1),
+        "cancer.data, column 'mean radius', row 1: inf is not a finite number",
+    ),
+    "all-missing target": (
+        lambda problem: problem.write_table("diagnosis,a\n" + ",1\n" * 50),
+        "cancer.data, column 'diagnosis': the target is missing in every row",
+    ),
+    "text in a numeric column": (
+        lambda problem: problem.write_table(
+            "diagnosis,a\n" + "".join(f"M,{n}\nB,{n}\n" for n in range(50)) + "M,many\n" * 9
+        ),
+        "cancer.data, column 'a', row 101: 'many' is not a number (and 8 more rows): 8% of the",
+    ),
+    "few rows of a class": (
+        lambda problem: problem.write_table("diagnosis,a\n" + "M,1\n" + "B,2\nB,3\n" * 50),
+        "cancer.data, column 'diagnosis': only 1 different row(s) with label 'M'. Must be at",
+    ),
+    "too many columns": (
+        lambda problem: problem.write_table(",".join(f"c{n}" for n in range(10_001)) + "\n"),
+        "cancer.data: 10001 columns. Must be at most 10000",
     ),
 }
 

@@ -16,6 +16,7 @@ from pydantic import (
 from ml_pipeline.config.data import Data, Target
 from ml_pipeline.config.faults import one_line
 from ml_pipeline.config.lifecycle import Promotion, Scoring
+from ml_pipeline.config.preprocessing import Preprocessing
 from ml_pipeline.config.schedule import Schedule
 from ml_pipeline.config.section import Name, Section
 from ml_pipeline.errors import ConfigError
@@ -72,6 +73,7 @@ class ProblemConfig(Section):
     description: str = ""
     data: Data
     target: Target
+    preprocessing: Preprocessing = Preprocessing()
     split: Split = Split()
     model: Model = Model()
     cross_validation: CrossValidation = CrossValidation()
@@ -87,8 +89,10 @@ class ProblemConfig(Section):
         column = self.target.column
         if self.data.columns is not None and column not in self.data.columns:
             raise ValueError(f"`target.column` is {column!r}, which `data.columns` does not name")
-        if column in [*self.data.ids, *self.data.exclude]:
-            raise ValueError(f"`target.column` {column!r} also stands in `data.ids` or `exclude`")
+        roles = {"ids": self.data.ids, "exclude": self.data.exclude} | self.data.kinds
+        for role, names in roles.items():
+            if column in names:
+                raise ValueError(f"`target.column` {column!r} also stands in `data.{role}`")
         return self
 
     @classmethod

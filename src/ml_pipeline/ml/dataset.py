@@ -1,32 +1,40 @@
-"""Reading the data: a delimited text file becomes a DataFrame, or one line says why it cannot."""
+"""Reading the data: a CSV or Parquet file becomes a DataFrame, or one line says why it cannot."""
 
 from __future__ import annotations
 
-import csv
 import difflib
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
-from pyarrow import csv as arrow_csv
 
-from ml_pipeline.errors import DataError
+from ml_pipeline.errors import DataError, DataUnreachable
+from ml_pipeline.ml import delimited, parquet
+from ml_pipeline.ml.delimited import textual_columns
+from ml_pipeline.ml.dialect import looks_like_data
 
 if TYPE_CHECKING:
     from ml_pipeline.config import ProblemConfig
-    from ml_pipeline.config.data import Data
 
 MOST_COLUMNS = 10_000
-BLOCK_BYTES = 4 << 20  # a row must fit into a block
 
 
-def read_table(config: ProblemConfig) -> pd.DataFrame:
-    """Read the configured data file.
+def read_table(config: ProblemConfig, location: str | None = None) -> pd.DataFrame:
+    """Read the configured data file, or another one of the same form.
 
     Target and id columns are text exactly as in the file; the others get the type that all their
-    values have. `attrs` carries the file's `sha256`.
+    values have. `attrs` carries the file's `sha256` and, as `reading`, how it is written.
+
+    Parameters
+    ----------
+    config
+        What the file is to be read as; what it leaves open is detected.
+    location
+        A path or URL in place of the configured one.
 
     Returns
     -------
@@ -35,18 +43,54 @@ def read_table(config: ProblemConfig) -> pd.DataFrame:
     Raises
     ------
     DataError
-        When the file is missing, empty, no UTF-8 text, or its rows do not fit its columns.
+        When the file is missing, empty, neither text nor Parquet, or its rows do not fit its
+        columns.
+    DataUnreachable
+        When the store that the URL names does not answer.
     """
-    content = _read_bytes(config.data_location)
-    _check_text(content, config.data_location)
-    table = _parse(content, config)
-    frame: pd.DataFrame = table.to_pandas()
-    frame.columns = pd.Index([name.strip() for name in table.column_names])
-    _check_columns(frame, config)
-    for column in [config.target.column, *config.data.ids]:
-        frame[column] = frame[column].str.strip()
-    frame.attrs = {"sha256": hashlib.sha256(content).hexdigest()}
-    return frame.drop(columns=config.data.exclude)
+    location = location or config.data_location
+    content = _read_bytes(location)
+    if not content.strip():
+        raise DataError(f"{location}: the file is empty")
+    table, reading = _table(content, config, location)
+    _check_columns(table.column_names, config, location, reading["delimiter"])
+    if not table.num_rows:
+        raise DataError(f"{location}: no rows below the header")
+    frame = _frame(table, config)
+    frame.attrs = {"sha256": hashlib.sha256(content).hexdigest(), "reading": reading}
+    return frame
+
+
+def read_chunks(
+    config: ProblemConfig, location: str, chunk_rows: int = 100_000
+) -> Iterator[pd.DataFrame]:
+    """Yield a file's rows in frames of about `chunk_rows`, for scoring: the target may be absent.
+
+    Every column of a CSV file is text, as a type that fits the first rows may not fit the last;
+    `validation.check_rows` gives them theirs. The index counts rows through the file, from 0.
+
+    Raises
+    ------
+    DataError, DataUnreachable
+        As in `read_table`.
+    """
+    from upath import UPath
+
+    with _readable(location), UPath(location).open("rb") as file:
+        begin = file.read(len(parquet.MAGIC))
+        file.seek(0)
+        if _is_parquet(begin, config):
+            textual = textual_columns(config)
+            tables = parquet.read_parquet_batches(file, chunk_rows, textual, location)
+        else:
+            tables = delimited.read_batches(file, config, location, chunk_rows)
+        first = 0
+        for table in tables:
+            _check_columns(table.column_names, config, location, None, is_scored=True)
+            frame = _frame(table, config)
+            frame.index = pd.RangeIndex(first, first + len(frame))
+            first += len(frame)
+            yield frame
 
 
 def file_sha256(config: ProblemConfig) -> str:
@@ -57,129 +101,86 @@ def file_sha256(config: ProblemConfig) -> str:
 def _read_bytes(location: str) -> bytes:
     from upath import UPath
 
-    try:
+    with _readable(location):
         content: bytes = UPath(location).read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{location}: no such file; check `data.path`") from None
-    except (OSError, ValueError, ImportError) as error:
-        raise DataError(f"{location}: cannot be read: {error}") from error
-    if not content.strip():
-        raise DataError(f"{location}: the file is empty")
     return content
 
 
-def _check_text(content: bytes, location: str) -> None:
-    position = content.find(b"\0")
-    if position >= 0:
-        raise DataError(
-            f"{location}: no text file (a zero byte at offset {position}). "
-            "Must be CSV text in UTF-8"
-        )
+@contextmanager
+def _readable(location: str) -> Iterator[None]:
+    """Say in one line why a location cannot be read; a store that is silent is no bad data."""
     try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{location}, line {_line(content, error.start)}: byte 0x{content[error.start]:02x} "
-            "is not UTF-8. Save the file as UTF-8"
-        ) from None
-    if content.count(b'"') % 2:
-        raise DataError(
-            f'{location}, line {_unbalanced_line(content)}: a quote (") is opened and not closed'
-        )
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{location}: no such file; check `data.path`") from None
+    except (IsADirectoryError, PermissionError, ValueError, ImportError) as error:
+        raise DataError(f"{location}: cannot be read: {error}") from error
+    except OSError as error:
+        if "://" in location:
+            raise DataUnreachable(f"{location}: cannot be reached: {error}") from error
+        raise DataError(f"{location}: cannot be read: {error}") from error
 
 
-def _line(content: bytes, position: int) -> int:
-    return content.count(b"\n", 0, position) + 1
+def _is_parquet(begin: bytes, config: ProblemConfig) -> bool:
+    wanted = config.data.format
+    return begin.startswith(parquet.MAGIC) if wanted == "auto" else wanted == "parquet"
 
 
-def _unbalanced_line(content: bytes) -> int:
-    lines = content.split(b"\n")
-    return next(n for n, line in enumerate(lines, 1) if line.count(b'"') % 2)
+def _table(content: bytes, config: ProblemConfig, location: str) -> tuple[pa.Table, dict[str, Any]]:
+    """Return the columns, and how the file that they come from is written."""
+    if _is_parquet(content, config):
+        table = parquet.read_parquet(content, textual_columns(config), location)
+        return table, {"format": "parquet", "delimiter": None}
+    table, dialect = delimited.read_csv(content, config, location)
+    facts = ("encoding", "delimiter", "decimal", "has_header", "has_mark")
+    return table, {"format": "csv"} | {fact: getattr(dialect, fact) for fact in facts}
 
 
-def _parse(content: bytes, config: ProblemConfig) -> pa.Table:
-    data, ragged = config.data, list[arrow_csv.InvalidRow]()
-    names = data.columns or _header(content, config)
-
-    def remember(row: arrow_csv.InvalidRow) -> str:
-        ragged.append(row)
-        return "skip"
-
-    try:
-        table = arrow_csv.read_csv(
-            pa.BufferReader(content),
-            # One thread: only then do rows carry their numbers.
-            read_options=arrow_csv.ReadOptions(
-                use_threads=False, block_size=BLOCK_BYTES, column_names=data.columns
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=data.delimiter, newlines_in_values=True, invalid_row_handler=remember
-            ),
-            convert_options=_conversion(names, config),
-        )
-    except pa.ArrowInvalid as error:
-        raise _not_csv(config, error) from error
-    if ragged:
-        raise DataError(f"{config.data_location}, {_describe_ragged(ragged, data)}")
-    return table
+def _frame(table: pa.Table, config: ProblemConfig) -> pd.DataFrame:
+    names = [name for name in table.column_names if name not in config.data.exclude]
+    frame: pd.DataFrame = table.select(names).to_pandas(date_as_object=False, ignore_metadata=True)
+    for name in textual_columns(config) & set(names):
+        frame[name] = frame[name].astype("str").str.strip()
+    for name in names:
+        if frame[name].dtype == "object" and frame[name].isna().all():
+            frame[name] = frame[name].astype("float64")
+    return frame
 
 
-def _conversion(names: list[str], config: ProblemConfig) -> arrow_csv.ConvertOptions:
-    """Read target and ids as text: '1', '01' and '1.0' are different labels and ids."""
-    textual = {config.target.column, *config.data.ids}
-    return arrow_csv.ConvertOptions(
-        strings_can_be_null=True,
-        column_types={name: pa.string() for name in names if name.strip() in textual},
-    )
-
-
-def _header(content: bytes, config: ProblemConfig) -> list[str]:
-    first_line = content.decode("utf-8-sig").lstrip().split("\n", 1)[0]
-    try:
-        names = next(csv.reader([first_line], delimiter=config.data.delimiter))
-    except csv.Error as error:
-        raise _not_csv(config, error) from error
+def _check_columns(
+    names: list[str],
+    config: ProblemConfig,
+    location: str,
+    delimiter: str | None,
+    *,
+    is_scored: bool = False,
+) -> None:
     if len(names) > MOST_COLUMNS:
-        raise DataError(
-            f"{config.data_location}: {len(names)} columns. Must be at most {MOST_COLUMNS}"
-        )
-    return names
-
-
-def _not_csv(config: ProblemConfig, error: Exception) -> DataError:
-    reason = " ".join(str(error).split())[:200]
-    return DataError(f"{config.data_location}: cannot be read as CSV: {reason}")
-
-
-def _describe_ragged(rows: list[Any], data: Data) -> str:
-    first = rows[0]
-    more = f" (and {len(rows) - 1} more such lines)" if len(rows) > 1 else ""
-    hint = ""
-    if first.actual_columns == 1:
-        hint = f". Is {data.delimiter!r} the right `data.delimiter`?"
-    return (
-        f"line {first.number}: {first.actual_columns} fields where {first.expected_columns} "
-        f"are expected{more}{hint}"
-    )
-
-
-def _check_columns(frame: pd.DataFrame, config: ProblemConfig) -> None:
-    location, names = config.data_location, list(frame.columns)
-    if len(names) == 1:
-        raise DataError(
-            f"{location}: a single column. Is {config.data.delimiter!r} the right `data.delimiter`?"
-        )
+        raise DataError(f"{location}: {len(names)} columns. Must be at most {MOST_COLUMNS}")
+    if len(names) == 1 and delimiter and not is_scored:
+        raise DataError(f"{location}: a single column. {_delimiter_question(config, delimiter)}")
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise DataError(f"{location}, line 1: the column name {repeated[0]!r} occurs twice")
-    for column in [config.target.column, *config.data.ids, *config.data.exclude]:
+    data = config.data
+    named = [*data.ids, *(column for kind in data.kinds.values() for column in kind)]
+    if not is_scored:
+        named = [config.target.column, *named, *data.exclude, *([data.group] if data.group else [])]
+    for column in named:
         if column not in names:
             raise DataError(f"{location}: no column {column!r}. {_known(column, names)}")
-    if frame.empty:
-        raise DataError(f"{location}: no rows below the header")
+
+
+def _delimiter_question(config: ProblemConfig, delimiter: str) -> str:
+    if config.data.delimiter:
+        return f"Is {delimiter!r} the right `data.delimiter`?"
+    return "Give the `data.delimiter`: it is none of ',', ';', '|' and the tab"
 
 
 def _known(column: str, names: list[str]) -> str:
     near = difflib.get_close_matches(column, names, n=3) or names[:8]
     dots = "" if len(near) == len(names) else ", …"
-    return f"The file has {', '.join(map(repr, near))}{dots}"
+    hint = ""
+    if looks_like_data(names):
+        hint = ". Its first line looks like data: set `data.header` to false, and `data.columns`"
+    return f"The file has {', '.join(map(repr, near))}{dots}{hint}"

@@ -27,13 +27,18 @@ LIBRARIES = ("ml-pipeline", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 # read from the file would let the file vouch for itself. A tree's arrays are not checked when it
 # is rebuilt, so that trust rests on the recorded checksum.
 TRUSTED_TYPES = (
+    "ml_pipeline.ml.transformers.DateParts",
+    "ml_pipeline.ml.transformers.QuantileClipper",
+    "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.metrics._dist_metrics.ChebyshevDistance64",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.metrics._dist_metrics.ManhattanDistance64",
     "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.neighbors._ball_tree.BallTree",
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.tree._tree.Tree",

@@ -44,7 +44,7 @@ def test_defaults_fill_what_a_minimal_configuration_leaves_out():
     assert config.model.name == "logistic_regression"
     assert config.split.test_size == 0.2
     assert config.schedule is None
-    assert config.data.header is True
+    assert config.data.header is None
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,19 @@ def test_defaults_fill_what_a_minimal_configuration_leaves_out():
         ({"schedule": "* * * * * *"}, "schedule: Got '* * * * * *'. Must be null, five cron"),
         ({"schedule": "99 6 * * *"}, "schedule: Got '99 6 * * *'. Must be a cron expression that"),
         ({"schedule": "0 6 31 2 *"}, "schedule: Got '0 6 31 2 *'. Must be a cron expression that"),
-        ({"splits": {}}, "splits: unknown key. Must be one of description, data, target, split"),
+        ({"splits": {}}, "splits: unknown key. Must be one of description, data, target, prep"),
         ({"split": {"seed": 1}}, "split.seed: unknown key. Must be one of test_size, random_state"),
         ({"storage": {"results": ""}}, "storage.results: Got ''. String must have at least 1"),
-        ({"target": {"column": "y"}}, "target.positive: missing, must be given"),
+        ({"target": {"positive": "M"}}, "target.column: missing, must be given"),
+        (
+            {"preprocessing": {"imputation": {"numeric": "zero"}}},
+            "preprocessing.imputation.numeric: Got 'zero'. Must be one of 'median', 'mean', ",
+        ),
+        ({"preprocessing": {"clip_outliers": 1}}, "preprocessing.clip_outliers: Got 1. Must be"),
+        (
+            {"preprocessing": {"imputation": {"numbers": "mean"}}},
+            "preprocessing.imputation.numbers: unknown key. Must be one of numeric, categorical",
+        ),
     ],
 )
 def test_a_wrong_value_is_answered_with_its_field_and_what_is_allowed(section, message):
@@ -82,11 +91,21 @@ def test_a_wrong_value_is_answered_with_its_field_and_what_is_allowed(section, m
     ("data", "message"),
     [
         ({}, "data.path: missing, must be given"),
-        ({"pth": "x"}, "data.pth: unknown key. Must be one of path, delimiter, header, columns"),
+        ({"pth": "x"}, "data.pth: unknown key. Must be one of path, format, delimiter"),
         ({"path": "x", "delimiter": ";;"}, "data.delimiter: Got ';;'. String must have at most 1"),
         ({"path": "x", "header": "no"}, "data.header: Got 'no'. Must be a valid boolean"),
-        ({"path": "x", "header": False}, "data: give `columns` when, and only when, `header`"),
-        ({"path": "x", "columns": ["y"]}, "data: give `columns` when, and only when, `header`"),
+        (
+            {"path": "x", "header": True, "columns": ["y"]},
+            "data: give `columns` only when `header` is false",
+        ),
+        ({"path": "x", "format": "xlsx"}, "data.format: Got 'xlsx'. Must be one of 'auto', 'csv'"),
+        ({"path": "x", "encoding": "utf-9"}, "data.encoding: Got 'utf-9'. Must be an encoding"),
+        ({"path": "x", "ids": ["a"], "dates": ["a"]}, "data: 'a' stands in `ids` and in `dates`"),
+        (
+            {"path": "x", "exclude": ["a"], "group": "a"},
+            "data: `group` 'a' also stands in `exclude`",
+        ),
+        ({"path": "x", "numeric": ["y"]}, "`target.column` 'y' also stands in `data.numeric`"),
         ({"path": "x", "ids": "id"}, "data.ids: Got 'id'. Must be a valid list"),
         (
             {"path": "x", "header": False, "columns": ["y", "a", "a"]},

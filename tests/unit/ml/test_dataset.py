@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ml_pipeline.errors import DataError
-from ml_pipeline.ml.dataset import read_table
+from ml_pipeline.ml.dataset import read_chunks, read_table
 
 GOOD = "id,y,a,b\n01,M,1.5,2\n02,B,2.5,3\n"
 
@@ -38,7 +38,17 @@ def test_ids_and_labels_are_the_text_in_the_file(problem):
 
 
 def test_the_frame_carries_the_checksum_of_the_file(problem):
-    assert read_table(problem(GOOD)).attrs == {"sha256": hashlib.sha256(GOOD.encode()).hexdigest()}
+    attrs = read_table(problem(GOOD)).attrs
+
+    assert attrs["sha256"] == hashlib.sha256(GOOD.encode()).hexdigest()
+    assert attrs["reading"] == {
+        "format": "csv",
+        "encoding": "utf-8",
+        "delimiter": ",",
+        "decimal": ".",
+        "has_header": True,
+        "has_mark": False,
+    }
 
 
 @pytest.mark.parametrize(
@@ -50,8 +60,23 @@ def test_the_frame_carries_the_checksum_of_the_file(problem):
         GOOD.replace(",", ", ").encode(),
         b"\n" + GOOD.replace("\n", "\n\n").encode(),
         b'"id","y","a","b"\n"01","M",1.5,2\n"02","B",2.5,3\n',
+        GOOD.replace(",", ";").encode(),
+        GOOD.replace(",", ";").replace(".", ",").encode(),
+        GOOD.replace(",", "\t").encode(),
+        GOOD.replace(",", "|").encode("utf-16"),
     ],
-    ids=["bom", "crlf", "no last newline", "spaces", "blank lines", "quotes"],
+    ids=[
+        "bom",
+        "crlf",
+        "no last newline",
+        "spaces",
+        "blank lines",
+        "quotes",
+        "semicolon",
+        "decimal comma",
+        "tab",
+        "bar in utf-16",
+    ],
 )
 def test_ordinary_variations_of_a_file_give_the_same_frame(problem, content):
     expected = read_table(problem(GOOD, {"ids": ["id"]}))
@@ -106,23 +131,39 @@ def test_a_value_is_read_to_its_last_digit(problem):
         (" \n\n", "rows.csv: the file is empty"),
         ("id,y,a,b\n", "rows.csv: no rows below the header"),
         (bytes(range(256)) * 4, "rows.csv: no text file (a zero byte at offset 0)"),
-        (GOOD.encode("utf-16"), "rows.csv: no text file"),
-        ("id,y\n1,M\n2,Mä\n".encode("latin-1"), "rows.csv, line 3: byte 0xe4 is not UTF-8"),
+        (
+            b"\x89PNG\r\n\x1a\n" + GOOD.encode(),
+            "rows.csv: no text file (a control byte at offset 6)",
+        ),
+        (GOOD.encode("utf-16-le"), "rows.csv: no text file (a zero byte at offset 1)"),
+        (
+            "id,y\n1,M\n2,\xe4\xf6\xff\n".encode("latin-1"),
+            "rows.csv, line 3: byte 0xe4 is not UTF-8",
+        ),
+        ("id,y\nä,ö\n".encode() + b"\xe4,M\n", "rows.csv, line 3: byte 0xe4 is not UTF-8"),
+        (b"PAR1 and then nothing", "rows.csv: cannot be read as Parquet: "),
         (GOOD + "03,M,1\n", "rows.csv, line 4: 3 fields where 4 are expected"),
         (GOOD + "03,M,1,2,9\n", "rows.csv, line 4: 5 fields where 4 are expected"),
         (GOOD + "1,M\n1,M\n", "rows.csv, line 4: 2 fields where 4 are expected (and 1 more such"),
         (GOOD + '03,"M,1,2\n04,B,1,2\n', 'rows.csv, line 4: a quote (") is opened and not closed'),
-        (GOOD.replace(",", ";"), "rows.csv: a single column. Is ',' the right `data.delimiter`?"),
+        (
+            GOOD.replace(",", " "),
+            "rows.csv: a single column. Give the `data.delimiter`: it is none",
+        ),
         (GOOD.replace("a,b", "a,a"), "rows.csv, line 1: the column name 'a' occurs twice"),
         (GOOD.replace("y", "Y"), "rows.csv: no column 'y'. The file has 'id', 'Y', 'a', 'b'"),
+        ("1,M,2.5\n2,B,3.5\n", "rows.csv: no column 'y'. The file has '1', 'M', '2.5'. Its first "),
     ],
     ids=[
         "empty",
         "blank",
         "header only",
         "binary",
-        "utf-16",
-        "latin-1",
+        "picture",
+        "utf-16 without mark",
+        "undecodable",
+        "broken utf-8",
+        "broken parquet",
         "too few fields",
         "too many fields",
         "several ragged",
@@ -130,6 +171,7 @@ def test_a_value_is_read_to_its_last_digit(problem):
         "wrong delimiter",
         "duplicate header",
         "unknown target",
+        "no header",
     ],
 )
 def test_a_bad_file_is_refused_with_what_and_where(problem, content, message):
@@ -143,6 +185,163 @@ def test_a_wrong_delimiter_is_suspected_when_named_columns_get_one_field(problem
         "rows.csv, line 1: 1 fields where 2 are expected (and 1 more such lines). "
         "Is ',' the right `data.delimiter`?"
     )
+
+
+def test_a_configured_delimiter_that_splits_nothing_is_questioned(problem):
+    assert refusal(problem(GOOD, {"delimiter": ";"})) == (
+        "rows.csv: a single column. Is ';' the right `data.delimiter`?"
+    )
+
+
+def test_a_configured_encoding_that_does_not_fit_is_questioned(problem):
+    config = problem(GOOD.replace("M", "Ä"), {"encoding": "ascii"})
+
+    assert refusal(config).startswith("rows.csv, line 2: byte 0xc3 is not ASCII. Give the file's")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("id,y,a\n1,M,Köln\n2,B,Straße\n", "cp1252"),
+        ("id,y,a\n1,M,столиця України\n2,B,Москва и область\n", "cp1251"),
+        ("id,y,a\n1,M,zażółć\n2,B,gęślą\n", "cp1250"),
+        ("id,y,a\n1,M,東京都の天気\n2,B,大阪市の人口\n", "cp932"),
+        ("id,y,a\n1,M,Ελλάδα\n2,B,Αθήνα\n", "utf-8"),
+    ],
+)
+def test_text_in_another_encoding_is_recognised(problem, text, encoding):
+    frame = read_table(problem(text.encode(encoding)))
+
+    assert frame["a"].tolist() == [line.split(",")[2] for line in text.splitlines()[1:]]
+
+
+def test_a_letter_far_down_the_file_is_recognised_too(problem):
+    content = GOOD + "03,M,1,2\n" * 200_000 + "04,Bö,1,2\n"
+
+    assert read_table(problem(content.encode("cp1252")))["y"].iloc[-1] == "Bö"
+
+
+def test_a_configured_encoding_is_believed(problem):
+    config = problem("id,y,a\n1,M,ÿþ\n".encode("latin-1"), {"encoding": "latin-1"})
+
+    assert read_table(config)["a"].tolist() == ["ÿþ"]
+
+
+def test_a_file_without_header_or_names_has_numbered_columns(problem):
+    config = problem("1,M,2.5\n2,B,3.5\n", target={"column": "column_2", "positive": "M"})
+
+    assert list(read_table(config).columns) == ["column_1", "column_2", "column_3"]
+
+
+def test_a_column_without_a_name_is_numbered(problem):
+    assert list(read_table(problem(",y,a\n0,M,1\n1,B,2\n")).columns) == ["column_1", "y", "a"]
+
+
+def test_what_is_configured_as_missing_is_missing(problem):
+    frame = read_table(problem("id,y,a\n1,M,?\n2,B,-9\n3,B,4\n", {"missing_values": ["?", "-9"]}))
+
+    assert frame["a"].isna().tolist() == [True, True, False]
+
+
+def test_codes_that_are_declared_categories_keep_their_zeros(problem):
+    frame = read_table(problem("id,y,a\n1,M,007\n2,B,07\n", {"categorical": ["a"]}))
+
+    assert frame["a"].tolist() == ["007", "07"]
+
+
+def parquet(frame, path):
+    frame.to_parquet(path)
+    return path.read_bytes()
+
+
+def test_a_parquet_file_gives_the_frame_that_its_csv_gives(problem, tmp_path):
+    frame = pd.DataFrame(
+        {
+            "id": [1.0, 2.0],
+            "y": pd.Categorical(["M", "B"]),
+            "a": [1.5, None],
+            "b": ["x", None],
+            "c": [True, False],
+            "d": pd.to_datetime(["2024-01-31", "2024-02-29"]),
+        },
+        index=[7, 8],
+    )
+    content = parquet(frame, tmp_path / "frame")
+    data = {"ids": ["id"]}
+
+    read = read_table(problem(content, data))
+
+    expected = read_table(problem(frame.astype({"id": int}).to_csv(index=False), data))
+    pd.testing.assert_frame_equal(read, expected, check_dtype=False)
+    assert read.attrs["reading"]["format"] == "parquet"
+
+
+def test_a_parquet_column_of_lists_is_refused(problem, tmp_path):
+    content = parquet(pd.DataFrame({"y": ["M", "B"], "a": [[1], [2]]}), tmp_path / "frame")
+
+    assert refusal(problem(content)).startswith("rows.csv, column 'a': of type list<")
+
+
+def test_a_url_is_read_through_fsspec(problem):
+    import fsspec
+
+    with fsspec.open("memory://bucket/rows.csv", "wb") as file:
+        file.write(GOOD.encode())
+
+    assert len(read_table(problem("", {"path": "memory://bucket/rows.csv"}))) == 2
+
+
+def test_chunks_are_the_files_rows_as_text_with_their_places(problem):
+    body = "".join(f"{n},M,{n / 2},x\n" for n in range(250_000))
+    config = problem("id,y,a,b\n" + body, {"ids": ["id"]})
+
+    chunks = list(read_chunks(config, config.data_location, 100_000))
+
+    assert len(chunks) > 1
+    together = pd.concat(chunks)
+    assert together.index.tolist() == list(range(250_000))
+    assert together["a"].iloc[-1] == "124999.5"
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("id,a\n1,2\n", {}),
+        ("1,2\n", {"header": False, "columns": ["id", "y", "a"]}),
+    ],
+    ids=["header", "no header"],
+)
+def test_rows_to_be_scored_may_come_without_the_target(problem, text, data):
+    config = problem(text, data)
+
+    (chunk,) = read_chunks(config, config.data_location)
+
+    assert chunk.to_dict("list") == {"id": ["1"], "a": ["2"]}
+
+
+def test_a_ragged_chunk_is_refused(problem):
+    config = problem(GOOD + "1,M\n")
+
+    with pytest.raises(DataError, match="line 4: 2 fields where 4 are expected"):
+        list(read_chunks(config, config.data_location))
+
+
+def test_chunks_of_a_file_in_another_encoding_are_decoded(problem):
+    config = problem("id,y,a\n1,M,Köln\n2,B,Straße\n".encode("cp1252"))
+
+    (chunk,) = read_chunks(config, config.data_location)
+
+    assert chunk["a"].tolist() == ["Köln", "Straße"]
+
+
+def test_chunks_of_a_parquet_file_keep_their_types(problem, tmp_path):
+    frame = pd.DataFrame({"y": ["M", "B", "B"], "a": [1.5, 2.5, 3.5]})
+    config = problem(parquet(frame, tmp_path / "frame"))
+
+    first, second = read_chunks(config, config.data_location, 2)
+
+    assert (first["a"].tolist(), second["a"].tolist()) == ([1.5, 2.5], [3.5])
+    assert second.index.tolist() == [2]
 
 
 def test_a_missing_file_is_refused_with_the_key_to_check(problem, tmp_path):

@@ -1,0 +1,171 @@
+"""Reading delimited text with Arrow: its columns, or one line that says which line is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pyarrow as pa
+from pyarrow import csv
+
+from ml_pipeline.errors import DataError
+from ml_pipeline.ml.dialect import SAMPLE_BYTES, Dialect, find_dialect, find_encoding, to_utf8
+
+if TYPE_CHECKING:
+    from ml_pipeline.config import ProblemConfig
+
+BLOCK_BYTES = 4 << 20  # a row must fit into a block
+MISSING = [*csv.ConvertOptions().null_values, "<NA>"]
+
+
+def textual_columns(config: ProblemConfig) -> set[str]:
+    """Name the columns that stay text: '1', '01' and '1.0' are different labels and ids."""
+    data = config.data
+    names = {config.target.column, *data.ids, *data.categorical, *data.boolean, *data.dates}
+    return names | ({data.group} if data.group and data.group not in data.numeric else set())
+
+
+def read_csv(content: bytes, config: ProblemConfig, location: str) -> tuple[pa.Table, Dialect]:
+    """Return the columns of a delimited text, and how it is written.
+
+    Raises
+    ------
+    DataError
+        When it is no text, a quote stays open, or its rows do not fit its columns.
+    """
+    text, encoding = to_utf8(content, config, location)
+    if text.count(b'"') % 2:
+        raise DataError(
+            f'{location}, line {_unbalanced_line(text)}: a quote (") is opened and not closed'
+        )
+    dialect = find_dialect(_beginning(text), encoding, config, location)
+    table, ragged = _parse(text, dialect, config, location, use_threads=True)
+    if ragged:  # only one thread tells their numbers
+        _, ragged = _parse(text, dialect, config, location, use_threads=False)
+        raise DataError(f"{location}, {_describe_ragged(ragged, dialect)}")
+    return table, dialect
+
+
+def read_batches(
+    file: BinaryIO, config: ProblemConfig, location: str, rows: int
+) -> Iterator[pa.Table]:
+    """Yield a delimited text's rows, all as text, in tables of at least `rows` but for the last."""
+    sample = file.read(SAMPLE_BYTES)
+    file.seek(0)
+    if not sample.strip():
+        raise DataError(f"{location}: the file is empty")
+    encoding = find_encoding(sample, config, location)
+    beginning = _beginning(sample.decode(encoding, errors="ignore").encode())
+    dialect = find_dialect(beginning, encoding, config, location, is_scored=True)
+    ragged = list[csv.InvalidRow]()
+    options = _options(dialect, config, ragged, use_threads=False, is_text=True)
+    try:
+        stream = csv.open_csv(pa.PythonFile(file, mode="r"), **options)
+        for table in _gathered(stream, rows):
+            if ragged:
+                raise DataError(f"{location}, {_describe_ragged(ragged, dialect)}")
+            yield table.rename_columns(dialect.names)
+    except pa.ArrowInvalid as error:
+        raise _not_csv(location, error) from error
+
+
+def _gathered(stream: Any, rows: int) -> Iterator[pa.Table]:
+    batches, gathered = list[pa.RecordBatch](), 0
+    for batch in stream:
+        batches.append(batch)
+        gathered += batch.num_rows
+        if gathered >= rows:
+            yield pa.Table.from_batches(batches)
+            batches, gathered = [], 0
+    if batches:
+        yield pa.Table.from_batches(batches)
+
+
+def _beginning(text: bytes) -> str:
+    """Return whole lines from the start: as many as a sample holds, at least the first."""
+    end = text.rfind(b"\n", 0, SAMPLE_BYTES) if len(text) > SAMPLE_BYTES else len(text)
+    if end < 0:
+        end = text.find(b"\n", SAMPLE_BYTES)
+    return text[: end if end > 0 else len(text)].decode("utf-8-sig", errors="replace")
+
+
+def _unbalanced_line(text: bytes) -> int:
+    lines = text.split(b"\n")
+    return next(n for n, line in enumerate(lines, 1) if line.count(b'"') % 2)
+
+
+def _parse(
+    text: bytes, dialect: Dialect, config: ProblemConfig, location: str, *, use_threads: bool
+) -> tuple[pa.Table, list[csv.InvalidRow]]:
+    ragged = list[csv.InvalidRow]()
+    options = _options(dialect, config, ragged, use_threads=use_threads)
+    try:
+        table = csv.read_csv(pa.BufferReader(text), **options)
+    except pa.ArrowInvalid as error:
+        raise _not_csv(location, error) from error
+    return _with_times_as_text(table.rename_columns(dialect.names)), ragged
+
+
+def _options(
+    dialect: Dialect,
+    config: ProblemConfig,
+    ragged: list[csv.InvalidRow],
+    *,
+    use_threads: bool,
+    is_text: bool = False,
+) -> dict[str, Any]:
+    """Return Arrow's options; the rows that do not fit are put into `ragged`."""
+
+    def remember(row: csv.InvalidRow) -> str:
+        ragged.append(row)
+        return "skip"
+
+    textual = textual_columns(config)
+    names = dialect.raw_names if dialect.has_header else dialect.names
+    text_columns = [
+        raw for raw, name in zip(names, dialect.names, strict=False) if is_text or name in textual
+    ]
+    streamed = {"encoding": dialect.encoding} if is_text and not dialect.is_utf8 else {}
+    return {
+        "read_options": csv.ReadOptions(
+            use_threads=use_threads,
+            block_size=BLOCK_BYTES,
+            column_names=None if dialect.has_header else dialect.names,
+            **streamed,
+        ),
+        "parse_options": csv.ParseOptions(
+            delimiter=dialect.delimiter, newlines_in_values=True, invalid_row_handler=remember
+        ),
+        "convert_options": csv.ConvertOptions(
+            strings_can_be_null=True,
+            null_values=[*MISSING, *config.data.missing_values],
+            decimal_point=dialect.decimal,
+            column_types=dict.fromkeys(text_columns, pa.string()),
+        ),
+    }
+
+
+def _with_times_as_text(table: pa.Table) -> pa.Table:
+    """Arrow takes 10:30 for a time of day; here it is one text among others."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_time(field.type):
+            values = table.column(place).cast(pa.string())
+            table = table.set_column(place, field.name, values)
+    return table
+
+
+def _not_csv(location: str, error: Exception) -> DataError:
+    reason = " ".join(str(error).split())[:200]
+    return DataError(f"{location}: cannot be read as CSV: {reason}")
+
+
+def _describe_ragged(rows: list[csv.InvalidRow], dialect: Dialect) -> str:
+    first = rows[0]
+    more = f" (and {len(rows) - 1} more such lines)" if len(rows) > 1 else ""
+    hint = ""
+    if first.actual_columns == 1:
+        hint = f". Is {dialect.delimiter!r} the right `data.delimiter`?"
+    return (
+        f"line {first.number}: {first.actual_columns} fields where {first.expected_columns} "
+        f"are expected{more}{hint}"
+    )

@@ -1,0 +1,96 @@
+"""Features that are too good to be true: they may know the answer, or name the row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+SAMPLE_ROWS = 20_000
+SEPARATES = 0.995
+FEWEST_ROWS = 30
+MOST_LEVELS = 50
+MOST_LABELS = 20
+
+
+def suspects(frame: pd.DataFrame, target: pd.Series) -> dict[str, str]:
+    """Return, by feature, why it may leak the target; nothing is left out for it.
+
+    A numeric feature is judged by the area under the ROC curve that its value alone has for each
+    label; a categorical one by how often its value's most frequent label is right, class by class.
+
+    Parameters
+    ----------
+    frame
+        The features, shape (n_rows, n_features): float64, text or dates.
+    target
+        The labels, shape (n_rows,).
+    """
+    if len(frame) < FEWEST_ROWS or target.nunique() > MOST_LABELS:
+        return {}
+    every = max(1, len(frame) // SAMPLE_ROWS)
+    sample, labels = frame.iloc[::every], target.iloc[::every]
+    reasons = {str(name): _reason(frame[name], sample[name], labels) for name in frame.columns}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _reason(column: pd.Series, sample: pd.Series, labels: pd.Series) -> str:
+    if _is_copy(sample, labels):
+        return "is the target in other words"
+    if _is_id(column):
+        return "has another value in every row: an id?"
+    if _separation(sample, labels) >= SEPARATES:
+        return "alone tells the labels apart: is it known before the target is?"
+    return ""
+
+
+def _is_copy(values: pd.Series, labels: pd.Series) -> bool:
+    """Whether each value goes with one label and each label with one value."""
+    if values.nunique() != labels.nunique() or values.isna().any():
+        return False
+    return len(pd.DataFrame({"value": values, "label": labels}).drop_duplicates()) == len(
+        labels.unique()
+    )
+
+
+def _is_id(column: pd.Series) -> bool:
+    """Whether all values differ though they are no measurements: whole numbers or text."""
+    if pd.api.types.is_datetime64_any_dtype(column) or column.isna().any():
+        return False
+    is_number = pd.api.types.is_numeric_dtype(column)
+    if is_number and not (column % 1 == 0).all():
+        return False
+    return bool(column.is_unique)
+
+
+def _separation(values: pd.Series, labels: pd.Series) -> float:
+    if pd.api.types.is_datetime64_any_dtype(values):
+        values = values.astype("int64").where(values.notna())
+    if pd.api.types.is_numeric_dtype(values):
+        ranks = values.rank()
+        return max(_area(ranks, labels == label) for label in labels.unique())
+    return _purity(values.fillna("missing"), labels)
+
+
+def _area(ranks: pd.Series, is_label: pd.Series) -> float:
+    """Return the area under the ROC curve from ranks (Mann-Whitney), for the better direction."""
+    inside = ranks[is_label].dropna()
+    others = ranks.notna().sum() - len(inside)
+    if not len(inside) or not others:
+        return 0.5
+    wins = inside.sum() - len(inside) * (len(inside) + 1) / 2
+    # Ranks leave the missing out, so the sum is over those that are there.
+    area = wins / (len(inside) * others)
+    return float(max(area, 1 - area))
+
+
+def _purity(values: pd.Series, labels: pd.Series) -> float:
+    """Return the balanced accuracy of each value's most frequent label."""
+    if values.nunique() > min(MOST_LEVELS, len(values) / 10):
+        return 0.0
+    counts = pd.crosstab(values, labels)
+    guessed = counts.to_numpy().argmax(axis=1)
+    right = [
+        counts.to_numpy()[guessed == place, place].sum() / counts.iloc[:, place].sum()
+        for place in range(counts.shape[1])
+    ]
+    return float(np.mean(right))
