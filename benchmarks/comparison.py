@@ -12,10 +12,12 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -78,10 +80,11 @@ class Figures:
     remarks: list[str] = field(default_factory=list)
 
 
-def measure(subject: Subject) -> Figures:
+def measure(make_subject: Callable[[], Subject]) -> Figures:
     """Start the subject anew for each of four trials: what one leaves must not spoil the next."""
-    figures = Figures(subject.name)
+    figures = Figures(make_subject().name)
     for trial in (_measure_work, _measure_loaded_work, _measure_scheduler_kill, _measure_end):
+        subject = make_subject()
         with running(subject, DAG_ID) as started, started.census.taken():
             trial(subject, started, figures)
     return figures
@@ -116,8 +119,10 @@ def _measure_scheduler_kill(subject: Subject, started: Running, figures: Figures
     api = subject.api()
     run_id = api.trigger(DAG_ID)
     await_true(lambda: _state(api, run_id) == "running", 60)
+    started.census.count()
     scheduler = _scheduler(started.census)
-    assert scheduler is not None
+    if scheduler is None:
+        raise RuntimeError(f"{subject.name}: no scheduler is seen")
     family = [scheduler, *scheduler.children(recursive=True)]
     killed_at, clock = time.time(), time.monotonic()
     scheduler.kill()
@@ -240,12 +245,15 @@ def _shown(value: object) -> str:
 
 
 def subjects(folder: Path) -> list[Callable[[], Subject]]:
-    """Return what makes each subject, so that a clone is set up only when its turn comes."""
+    """Return what makes each subject, so that a clone is set up only when its turn comes.
+
+    Stock gets a new home each time: it may not come up again on runs that it has left unfinished.
+    """
     return [
-        lambda: Standalone(folder),
-        lambda: OurStack(folder),
-        lambda: OurStack(folder, "without subreaper", without_subreaper),
-        lambda: OurStack(folder, "without kernel help", without_kernel_help),
+        lambda: Standalone(Path(tempfile.mkdtemp(dir=folder))),
+        cache(lambda: OurStack(folder)),
+        cache(lambda: OurStack(folder, "without subreaper", without_subreaper)),
+        cache(lambda: OurStack(folder, "without kernel help", without_kernel_help)),
     ]
 
 
@@ -257,8 +265,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
     measured: list[Figures] = []
     with temporary_folder() as folder:
-        for make in subjects(folder):
-            measured.append(measure(make()))
+        for make_subject in subjects(folder):
+            measured.append(measure(make_subject))
             print(json.dumps(asdict(measured[-1])), flush=True)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     document = {

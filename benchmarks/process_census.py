@@ -52,6 +52,7 @@ class Census:
     def count(self) -> None:
         """Look once at every process of the machine."""
         everyone = list(psutil.process_iter(["pid", "ppid", "create_time", "status"]))
+        everyone.sort(key=lambda process: process.info["create_time"])  # parents first
         for process in everyone:
             self._judge(process)
         now = time.monotonic()
@@ -93,17 +94,18 @@ class Census:
         if key in self._members or key in self._strangers:
             return
         parents = {pid for pid, _ in self._members}
-        if process.info["ppid"] in parents or _mark(process) == self.mark:
+        environment = _environment(process)
+        if process.info["ppid"] in parents or environment.get(VARIABLE) == self.mark:
             self._members[key] = process
-        else:
+        elif environment:  # which is empty for a moment while a program is replaced by another
             self._strangers.add(key)
 
 
-def _mark(process: psutil.Process) -> str | None:
+def _environment(process: psutil.Process) -> dict[str, str]:
     try:
-        return process.environ().get(VARIABLE)
+        return process.environ()
     except (psutil.Error, OSError):
-        return None
+        return {}
 
 
 def _status(process: psutil.Process) -> str:
