@@ -1,4 +1,8 @@
-"""Makes docs/benchmarks.md from the JSON files: ``python -m benchmarks.report``."""
+"""Makes docs/benchmarks.md from the JSON files: ``python -m benchmarks.report``.
+
+What a person has to say about a benchmark, such as what bounds it, lies beside its JSON file, as
+Markdown.
+"""
 
 from __future__ import annotations
 
@@ -31,20 +35,20 @@ def render(folder: Path = RESULTS) -> str:
     Parameters
     ----------
     folder
-        Where the JSON files are.
+        Where the JSON files are, and the remarks on them.
     """
-    documents = [
-        (file.stem, json.loads(file.read_text())) for file in sorted(folder.glob("*.json"))
-    ]
-    sections = [_section(name, document) for name, document in documents]
+    sections = [_section(file) for file in sorted(folder.glob("*.json"))]
     return "\n".join([INTRODUCTION, *sections])
 
 
-def _section(name: str, document: dict[str, Any]) -> str:
+def _section(file: Path) -> str:
+    name, document = file.stem, json.loads(file.read_text())
     question = document.get("question")
     heading = f"## {name}: {question}" if question else f"## {name}"
     body = _measures(document["measures"]) if "measures" in document else _tables(document)
-    return "\n\n".join([heading, *body, _machine(document["machine"])]) + "\n"
+    remark = file.with_suffix(".md")
+    remarks = [remark.read_text().strip()] if remark.exists() else []
+    return "\n\n".join([heading, *body, *remarks, _machine(document["machine"])]) + "\n"
 
 
 def _measures(measures: list[dict[str, Any]]) -> Iterator[str]:

@@ -36,6 +36,12 @@ def test_a_measure_is_a_row_with_its_verdict(tmp_path: Path) -> None:
     assert "- quick: on a good day" in page
 
 
+def test_what_lies_beside_the_figures_is_said_under_them(tmp_path: Path) -> None:
+    record("run", "How long?", [Measure("run", "s", [1], [4])], tmp_path)
+    (tmp_path / "run.md").write_text("The imports bound it.\n")
+    assert "\n\nThe imports bound it.\n\n" in render(tmp_path)
+
+
 def test_bars_are_as_long_as_their_figures(tmp_path: Path) -> None:
     record("run", "How long?", [Measure("run", "s", [1], [4])], tmp_path)
     assert [line.count("█") for line in render(tmp_path).splitlines() if "█" in line] == [10, 40]
