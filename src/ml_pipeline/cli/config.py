@@ -1,4 +1,4 @@
-"""`ml-pipeline config`: checking problem configurations."""
+"""`ml-pipeline config`: checking and writing problem configurations."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ml_pipeline.cli.config_init import init
+
 if TYPE_CHECKING:
     from ml_pipeline.config import ProblemConfig
 
-app = typer.Typer(help="Check problem configurations.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `check` a command of its own while it is the only one."""
+app = typer.Typer(help="Check and write problem configurations.", no_args_is_help=True)
+app.command()(init)
 
 
 @app.command()

@@ -42,16 +42,22 @@ def load(path: Path | str) -> ProblemConfig:
         When the file is missing, is no YAML, or a field is unknown, missing or not allowed;
         the message is one line that names file, field and what is allowed.
     """
+    source = problem_source(path)
+    tree = _parse(source)
+    if tree is None:
+        raise ConfigError(f"{source}: the file is empty. Must give at least `data` and `target`")
+    return ProblemConfig.validated(tree, source)
+
+
+def problem_source(path: Path | str) -> Path:
+    """Return a configuration's absolute path, or raise ConfigError when its name is not allowed."""
     source = Path(path).absolute()
     if not PROBLEM_NAME.fullmatch(source.stem) or source.suffix != ".yaml":
         raise ConfigError(
             f"{source}: the file's name gives the DAG its id. "
             "Must consist of letters, digits, '_' and '-', and end in .yaml"
         )
-    tree = _parse(source)
-    if tree is None:
-        raise ConfigError(f"{source}: the file is empty. Must give at least `data` and `target`")
-    return ProblemConfig.validated(tree, source)
+    return source
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

@@ -56,7 +56,7 @@ def read_table(config: ProblemConfig, location: str | None = None) -> pd.DataFra
     _check_columns(table.column_names, config, location, reading["delimiter"])
     if not table.num_rows:
         raise DataError(f"{location}: no rows below the header")
-    frame = _frame(table, config)
+    frame = _frame(table, config, reading["format"] == "parquet")
     frame.attrs = {"sha256": hashlib.sha256(content).hexdigest(), "reading": reading}
     return frame
 
@@ -79,7 +79,8 @@ def read_chunks(
     with _readable(location), UPath(location).open("rb") as file:
         begin = file.read(len(parquet.MAGIC))
         file.seek(0)
-        if _is_parquet(begin, config):
+        is_parquet = _is_parquet(begin, config)
+        if is_parquet:
             textual = textual_columns(config)
             tables = parquet.read_parquet_batches(file, chunk_rows, textual, location)
         else:
@@ -87,7 +88,7 @@ def read_chunks(
         first = 0
         for table in tables:
             _check_columns(table.column_names, config, location, None, is_scored=True)
-            frame = _frame(table, config)
+            frame = _frame(table, config, is_parquet)
             frame.index = pd.RangeIndex(first, first + len(frame))
             first += len(frame)
             yield frame
@@ -136,11 +137,16 @@ def _table(content: bytes, config: ProblemConfig, location: str) -> tuple[pa.Tab
     return table, {"format": "csv"} | {fact: getattr(dialect, fact) for fact in facts}
 
 
-def _frame(table: pa.Table, config: ProblemConfig) -> pd.DataFrame:
+def _frame(table: pa.Table, config: ProblemConfig, is_parquet: bool) -> pd.DataFrame:
+    """Return the wanted columns; Arrow has found the missing values in CSV, but not in Parquet."""
     names = [name for name in table.column_names if name not in config.data.exclude]
+    is_marked = bool(config.data.missing_values) and is_parquet
     frame: pd.DataFrame = table.select(names).to_pandas(date_as_object=False, ignore_metadata=True)
     for name in textual_columns(config) & set(names):
         frame[name] = frame[name].astype("str").str.strip()
+    for name in names if is_marked else []:
+        if isinstance(frame[name].dtype, pd.StringDtype):
+            frame[name] = frame[name].mask(frame[name].isin(config.data.missing_values))
     for name in names:
         if frame[name].dtype == "object" and frame[name].isna().all():
             frame[name] = frame[name].astype("float64")

@@ -172,12 +172,11 @@ def _guessed(sample: bytes, fault: UnicodeDecodeError, location: str) -> str:
     broken = sum("\udc80" <= char <= "\udcff" for char in decoded)
     if broken <= sum(char > "\x7f" for char in decoded) - broken:
         raise undecodable(sample, fault, location)
-    matches = charset_normalizer.from_bytes(sample, cp_isolation=ENCODINGS)
-    best = matches.best()
+    best = charset_normalizer.from_bytes(sample, cp_isolation=ENCODINGS).best()
     if best is None or (best.encoding in LATIN and b"\xff" in sample):
         raise undecodable(sample, fault, location)
-    equals = [one.encoding for one in matches if one.chaos == best.chaos]
-    return "cp1252" if "cp1252" in equals and best.encoding == "cp1250" else str(best.encoding)
+    reads_alike = sample.decode("cp1252", errors="replace") == str(best)
+    return "cp1252" if reads_alike else str(best.encoding)
 
 
 def _first_lines(text: str) -> list[str]:

@@ -36,7 +36,7 @@ def suspects(frame: pd.DataFrame, target: pd.Series) -> dict[str, str]:
 def _reason(column: pd.Series, sample: pd.Series, labels: pd.Series) -> str:
     if _is_copy(sample, labels):
         return "is the target in other words"
-    if _is_id(column):
+    if is_id(column):
         return "has another value in every row: an id?"
     if _separation(sample, labels) >= SEPARATES:
         return "alone tells the labels apart: is it known before the target is?"
@@ -52,8 +52,14 @@ def _is_copy(values: pd.Series, labels: pd.Series) -> bool:
     )
 
 
-def _is_id(column: pd.Series) -> bool:
-    """Whether all values differ though they are no measurements: whole numbers or text."""
+def is_id(column: pd.Series) -> bool:
+    """Whether all values differ though they are no measurements: whole numbers or text.
+
+    Parameters
+    ----------
+    column
+        Typed values, as `kinds.as_feature` gives them.
+    """
     if pd.api.types.is_datetime64_any_dtype(column) or column.isna().any():
         return False
     is_number = pd.api.types.is_numeric_dtype(column)

@@ -276,6 +276,12 @@ def test_a_parquet_file_gives_the_frame_that_its_csv_gives(problem, tmp_path):
     assert read.attrs["reading"]["format"] == "parquet"
 
 
+def test_what_is_configured_as_missing_is_missing_in_parquet_too(problem, tmp_path):
+    content = parquet(pd.DataFrame({"y": ["M", "B"], "a": ["?", "1"]}), tmp_path / "frame")
+
+    assert read_table(problem(content, {"missing_values": ["?"]}))["a"].isna().tolist() == [1, 0]
+
+
 def test_a_parquet_column_of_lists_is_refused(problem, tmp_path):
     content = parquet(pd.DataFrame({"y": ["M", "B"], "a": [[1], [2]]}), tmp_path / "frame")
 
