@@ -34,6 +34,8 @@ def read_csv(content: bytes, config: ProblemConfig, location: str) -> tuple[pa.T
         When it is no text, a quote stays open, or its rows do not fit its columns.
     """
     text, encoding = to_utf8(content, config, location)
+    if b"\n" not in text:  # a Mac's line ends of old
+        text = text.replace(b"\r", b"\n")
     if text.count(b'"') % 2:
         raise DataError(
             f'{location}, line {_unbalanced_line(text)}: a quote (") is opened and not closed'
@@ -165,6 +167,8 @@ def _describe_ragged(rows: list[csv.InvalidRow], dialect: Dialect) -> str:
     hint = ""
     if first.actual_columns == 1:
         hint = f". Is {dialect.delimiter!r} the right `data.delimiter`?"
+    elif first.number == 2 and len(rows) > 1 and dialect.has_header:
+        hint = ". Does line 1 name the columns? Take out what stands above them"
     return (
         f"line {first.number}: {first.actual_columns} fields where {first.expected_columns} "
         f"are expected{more}{hint}"

@@ -9,21 +9,30 @@ import pandas as pd
 
 SAMPLE_ROWS = 2_000
 # From this share of numbers on, a column of text is a numeric one with stray text in it.
-MOSTLY = 0.8
+MOSTLY = 0.5
+FEW_STRAYS = 0.05
 MOST_DATES = 0.95
 FEW_VALUES = 20
 TRUE = ("true", "yes", "y", "t", "on", "1", "1.0")
 FALSE = ("false", "no", "n", "f", "off", "0", "0.0")
 PAIRS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"})
+ADORNED = r"[\s$€£+-]*\d[\d.,' ]*[\s$€£%]*"
 NOTHING = ("none", "<na>", "")
 DATE_FORMATS = (
     "ISO8601",
     "%d.%m.%Y",
+    "%d.%m.%y",
     "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
     "%m/%d/%Y",
     "%d/%m/%Y",
+    "%m/%d/%y",
+    "%d/%m/%y",
     "%m/%d/%Y %H:%M",
     "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %I:%M:%S %p",
     "%d-%m-%Y",
     "%d-%b-%Y",
     "%d %b %Y",
@@ -112,13 +121,20 @@ def _sample(column: pd.Series) -> pd.Series:
 
 
 def _is_numeric(sample: pd.Series) -> bool:
-    """Whether most are numbers, and the rest no levels such as '3+' or '5-7'."""
+    """Whether most are numbers, and the rest neither levels (`3+`, `5-7`) nor codes (`A 117`)."""
     numbers = pd.to_numeric(sample, errors="coerce")
     stray = sample[numbers.isna() & ~sample.str.lower().isin(NOTHING)]
-    if len(stray) > (1 - MOSTLY) * len(sample) or numbers.notna().sum() == 0:
+    if numbers.notna().sum() <= MOSTLY * (numbers.notna().sum() + len(stray)):
         return False
-    has_levels = len(stray) > 0 and bool(stray.str.contains(r"\d").all())
-    return not (has_levels and sample.nunique() <= FEW_VALUES)
+    has_digits = len(stray) > 0 and stray.str.contains(r"\d").mean() > MOSTLY
+    is_few = len(stray) <= FEW_STRAYS * len(sample)
+    return not (has_digits and (sample.nunique() <= FEW_VALUES or not is_few))
+
+
+def looks_like_numbers(feature: Feature) -> bool:
+    """Whether the texts of a categorical feature are numbers with a unit or thousands set apart."""
+    sample = _sample(feature.values)
+    return sample.nunique() > FEW_VALUES and bool(sample.str.fullmatch(ADORNED).all())
 
 
 def _numeric(column: pd.Series) -> Feature:
@@ -171,9 +187,7 @@ def _date_format(sample: pd.Series) -> tuple[str, float, bool]:
     shares = {one: float(_parsed(texts, one).notna().mean()) for one in DATE_FORMATS}
     best = max(shares, key=lambda one: shares[one])
     as_good = [one for one in shares if shares[one] == shares[best]]
-    is_ambiguous = {"%m/%d/%Y", "%d/%m/%Y"} <= set(as_good) or len(
-        {"%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M"} & set(as_good)
-    ) == 2
+    is_ambiguous = best.startswith("%m/%d") and best.replace("%m/%d", "%d/%m") in as_good
     return (best, shares[best], is_ambiguous) if shares[best] > 0 else ("", 0.0, False)
 
 

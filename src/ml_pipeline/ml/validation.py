@@ -13,7 +13,7 @@ import pandera.pandas as pa
 
 from ml_pipeline.errors import DataError
 from ml_pipeline.ml.findings import Findings, some
-from ml_pipeline.ml.kinds import Feature, as_feature
+from ml_pipeline.ml.kinds import Feature, as_feature, looks_like_numbers
 from ml_pipeline.ml.leakage import suspects
 from ml_pipeline.ml.quality import quality_of, report_table
 from ml_pipeline.ml.repeats import is_repeated
@@ -243,7 +243,12 @@ def _note_oddities(
     for name, feature in features.items():
         if feature.is_ambiguous:
             findings.warn(name, "may have day and month the other way round; give ISO dates")
-        if feature.kind == "categorical" and feature.values.nunique() > MANY_CATEGORIES:
+        if feature.kind != "categorical":
+            continue
+        if looks_like_numbers(feature):
+            example = str(feature.values.dropna().iloc[0])
+            findings.warn(name, f"is taken for text; write its numbers plainly, not {example!r}")
+        if feature.values.nunique() > MANY_CATEGORIES:
             text = f"has {feature.values.nunique()} categories; the rare ones are put together"
             findings.warn(name, text)
     for name, reason in suspects(frame[list(features)], frame[config.target.column]).items():

@@ -60,6 +60,7 @@ def test_the_frame_carries_the_checksum_of_the_file(problem):
         GOOD.replace(",", ", ").encode(),
         b"\n" + GOOD.replace("\n", "\n\n").encode(),
         b'"id","y","a","b"\n"01","M",1.5,2\n"02","B",2.5,3\n',
+        GOOD.replace("\n", "\r").encode(),
         GOOD.replace(",", ";").encode(),
         GOOD.replace(",", ";").replace(".", ",").encode(),
         GOOD.replace(",", "\t").encode(),
@@ -72,6 +73,7 @@ def test_the_frame_carries_the_checksum_of_the_file(problem):
         "spaces",
         "blank lines",
         "quotes",
+        "cr",
         "semicolon",
         "decimal comma",
         "tab",
@@ -348,6 +350,12 @@ def test_chunks_of_a_parquet_file_keep_their_types(problem, tmp_path):
 
     assert (first["a"].tolist(), second["a"].tolist()) == ([1.5, 2.5], [3.5])
     assert second.index.tolist() == [2]
+
+
+def test_a_line_above_the_header_is_suspected_when_it_has_fewer_fields(problem):
+    assert refusal(problem("# exported today\n" + GOOD)).endswith(
+        "Does line 1 name the columns? Take out what stands above them"
+    )
 
 
 def test_a_missing_file_is_refused_with_the_key_to_check(problem, tmp_path):

@@ -192,6 +192,33 @@ def test_stray_text_among_numbers_is_named_with_its_rows_and_counts_as_missing(s
     assert np.flatnonzero(checked["a"].isna()).tolist() == [3, 6]
 
 
+def test_numbers_with_a_unit_are_accepted_as_text_with_a_warning(small, rows):
+    found = findings(rows.assign(price=[f"{1000 + n // 2:,} €" for n in rows.index]), small)
+
+    assert [finding["message"] for finding in found] == [
+        "column 'price' is taken for text; write its numbers plainly, not '1,000 €'"
+    ]
+
+
+def test_a_text_of_many_values_is_accepted_with_a_warning(problem, rows):
+    frame = pd.concat([rows] * 4, ignore_index=True)
+    frame["text"] = [f"word {chr(97 + n % 26)}{n // 26 % 5}" for n in frame.index]
+    frame["a"] += frame.index
+    config = problem(frame.to_csv(index=False))
+
+    messages = [finding["message"] for finding in findings(frame.drop(columns="id"), config)]
+
+    assert messages == ["column 'text' has 130 categories; the rare ones are put together"]
+
+
+def test_dates_that_may_be_read_two_ways_are_accepted_with_a_warning(small, rows):
+    frame = rows.assign(day=[f"{n % 12 + 1:02d}/{n % 7 + 1:02d}/2024" for n in rows.index])
+
+    (finding,) = findings(frame, small)
+
+    assert "may have day and month the other way round" in finding["message"]
+
+
 def test_missing_values_categories_booleans_and_dates_are_ordinary(problem, rows):
     rows["a"] = rows["a"].where(rows.index % 7 > 0)
     rows["colour"] = np.where(rows.index % 5 == 0, None, np.array(["red", "blue"])[rows.index % 2])

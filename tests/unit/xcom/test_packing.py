@@ -87,6 +87,23 @@ def test_the_shipped_problem_stays_in_the_database_by_default(tmp_path):
     assert packed(frame, files)["bytes"] < DEFAULT_THRESHOLD / 2
 
 
+def test_a_validated_frame_keeps_its_kinds_and_its_report(files, tmp_path):
+    from ml_pipeline.config import ProblemConfig
+    from ml_pipeline.ml import dataset, validation
+
+    rows = "".join(f"{'MB'[n % 2]},{n / 7},c{n % 3},{n % 28 + 1}.1.2024\n" for n in range(99))
+    (tmp_path / "rows.csv").write_text("y,a,b,c\nM,,,\nM,n/a?,,\n" + rows)
+    tree = {"data": {"path": "rows.csv"}, "target": {"column": "y", "positive": "M"}}
+    config = ProblemConfig.validated(tree, tmp_path / "rows.yaml")
+    frame = validation.validate(dataset.read_table(config), config)
+
+    returned = packing.unpack(packing.pack(frame, ORIGIN, files), files)
+
+    pd.testing.assert_frame_equal(returned, frame)
+    assert returned.attrs == frame.attrs
+    assert validation.report_of(returned)["findings"][0]["rows"] == [2]
+
+
 def test_nested_values_keep_their_types_and_what_is_no_frame(files):
     value = {"n": 1, "parts": [(SMALL, {"deep": LARGE}), "text", None], "array": np.arange(3)}
 
