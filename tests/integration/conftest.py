@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -109,6 +110,15 @@ def copy_of(project: Project, root: Path) -> Project:
     """Copy a stopped clone, with owners and rights."""
     subprocess.run(["cp", "-Rp", project.root, root], check=True)
     return Project(root)
+
+
+def results_tables() -> str:
+    """Return the statements that make the tables of `results_db`, without importing Airflow."""
+    source = REPOSITORY / "src" / "ml_pipeline" / "orchestration" / "results_db.py"
+    for node in ast.parse(source.read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TABLES":
+            return str(ast.literal_eval(node.value))
+    raise AssertionError("results_db.py has no TABLES")
 
 
 def _copy_tracked_files(project: Project) -> None:

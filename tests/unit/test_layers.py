@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "registry": FOUNDATIONS,
     "documents": {"ml", "registry", *FOUNDATIONS},
     "pipeline": {"documents", "ml", "registry", *FOUNDATIONS},
+    "loading": {"ops", "registry", *FOUNDATIONS},
     "xcom": FOUNDATIONS,
     "orchestration": {"pipeline", "documents", "ml", "registry", *FOUNDATIONS},
     "ops": {"xcom", *FOUNDATIONS},
@@ -234,6 +235,7 @@ def loaded(*rooms: str) -> set[str]:
         ("ml", {"airflow", "typer", "ml_pipeline.ops", "ml_pipeline.pipeline"}),
         ("registry", {"airflow", "typer", "ml_pipeline.ops", "ml_pipeline.ml", *DATA_LIBRARIES}),
         ("pipeline", {"airflow", "typer", "ml_pipeline.ops", "ml_pipeline.orchestration"}),
+        ("loading", {"airflow", "typer", "ml_pipeline.ml", "ml_pipeline.cli", *DATA_LIBRARIES}),
         ("ops", {"airflow", "typer", "ml_pipeline.ml", "ml_pipeline.pipeline", *DATA_LIBRARIES}),
         ("cli", {"airflow", "ml_pipeline.orchestration", *DATA_LIBRARIES}),
     ],
@@ -243,6 +245,15 @@ def test_a_room_that_is_imported_brings_nothing_that_it_should_not(room, unwante
 
     assert f"ml_pipeline.{room}" in modules
     assert modules & unwanted == set()
+
+
+def test_importing_the_package_imports_nothing_of_it():
+    done = fresh("-c", "import ml_pipeline, sys; print(*sys.modules)")
+
+    modules = set(done.stdout.split())
+    assert "ml_pipeline" in modules
+    assert not [name for name in modules if name.startswith("ml_pipeline.")]
+    assert modules & {"pydantic", "upath", *DATA_LIBRARIES} == set()
 
 
 BACKEND = """

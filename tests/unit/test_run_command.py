@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import ml_pipeline
 from ml_pipeline.cli import config as config_command
 from ml_pipeline.cli.run import run
 from ml_pipeline.errors import ConfigError, DataError
@@ -42,8 +43,10 @@ def test_run_prints_the_metrics_and_where_the_results_lie(quick, tmp_path):
     assert result.exit_code == 0
     assert "1x10-fold mean ± sd" in result.stdout
     assert "roc_auc" in result.stdout
-    folder = Path(result.stdout.rsplit("Results: ", 1)[1].strip())
+    *_, folder, checksum = result.stdout.splitlines()
+    folder = Path(folder.removeprefix("Results: "))
     assert folder == (tmp_path / "results" / "latest").resolve()
+    assert ml_pipeline.load_model(folder, expected_sha256=checksum.rsplit(" ", 1)[1])
 
 
 def test_run_with_json_prints_the_document_and_nothing_else(quick, tmp_path):

@@ -24,6 +24,7 @@ def run(
     from ml_pipeline.cli.tables import metrics_table
     from ml_pipeline.config import load
     from ml_pipeline.ops.project import Project
+    from ml_pipeline.registry.model_files import MODEL_SKOPS, sha256
 
     problem = load(config or Project.here().root / "config" / "breast_cancer.yaml")
     progress = Progress(Console(stderr=True, highlight=False))
@@ -36,4 +37,6 @@ def run(
         print(json.dumps(document, indent=2))
         return
     Console(highlight=False).print(metrics_table(document))
-    print(f"Results: {storage.Run(storage.results_root(problem), run_id).folder}")
+    folder = storage.Run(storage.results_root(problem), run_id).folder
+    print(f"Results: {folder}")
+    print(f"SHA-256 of {MODEL_SKOPS}: {sha256((folder / MODEL_SKOPS).read_bytes())}")

@@ -130,6 +130,34 @@ def load_model(file: Place, expected_sha256: str) -> Pipeline:
     return model
 
 
+def load_joblib(file: Place, expected_sha256: str) -> Pipeline:
+    """Load a joblib file if it is the one that was recorded.
+
+    It is a pickle: loading it runs whatever it was made to run, so nothing but the checksum speaks
+    for it.
+
+    Parameters
+    ----------
+    file
+        The `.joblib` file.
+    expected_sha256
+        As for `load_model`.
+
+    Raises
+    ------
+    ModelRefused
+        When the file is missing, differs from the record or cannot be read.
+    """
+    import joblib
+
+    content = read_recorded(file, expected_sha256)
+    try:
+        model: Pipeline = joblib.load(io.BytesIO(content))
+    except Exception as error:
+        raise ModelRefused(f"{file}: {error}. {_remedy(file)}") from error
+    return model
+
+
 def _skops() -> ModuleType:
     """Import skops without a word.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from ml_pipeline.errors import DatabaseError
 from ml_pipeline.ops import postgres, prune
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.prune import known_runs
-from tests.integration.conftest import REPOSITORY
+from tests.integration.conftest import results_tables
 from tests.integration.postgres.conftest import query, secret
 
 DROP_TABLES = "DROP TABLE IF EXISTS runs, metrics, predictions, models"
@@ -34,17 +33,8 @@ def clone_with_runs(clone: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
         make_old(clone.logs / "dag_id=d" / f"run_id={state}" / "task_id=t" / "attempt=1.log")
         make_old(clone.root / "results" / f"{state}.partial" / "model.skops")
     query(results, DROP_TABLES)
-    query(results, tables())
+    query(results, results_tables())
     return clone
-
-
-def tables() -> str:
-    """Return the statements that make the tables of `results_db`, without importing Airflow."""
-    source = REPOSITORY / "src" / "ml_pipeline" / "orchestration" / "results_db.py"
-    for node in ast.parse(source.read_text()).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TABLES":
-            return str(ast.literal_eval(node.value))
-    raise AssertionError("results_db.py has no TABLES")
 
 
 def make_old(path: Path) -> None:

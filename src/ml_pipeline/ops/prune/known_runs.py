@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from ml_pipeline.errors import DatabaseError
 from ml_pipeline.ops import secrets
 from ml_pipeline.ops.postgres import lending, provisioning
-from ml_pipeline.ops.postgres.connections import connected
-from ml_pipeline.ops.postgres.urls import DatabaseUrl
+from ml_pipeline.ops.postgres.tables import rows
 from ml_pipeline.ops.project import Project
 
 UNFINISHED = "SELECT dag_id, run_id FROM dag_run WHERE state IN ('queued', 'running')"
@@ -53,20 +50,3 @@ def read(project: Project) -> KnownRuns:
         unfinished = rows(urls["airflow_db"], "dag_run", UNFINISHED)
         newest = [rows(urls["results_db"], table, query) for table, query in NEWEST.items()]
     return KnownRuns(frozenset(unfinished), frozenset(row for found in newest for row in found))
-
-
-def rows(url: DatabaseUrl, table: str, query: str) -> list[Any]:
-    """Return what a query finds; nothing when its table was not made yet."""
-    from psycopg2 import Error
-
-    try:
-        with connected(url) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (table,))
-            row = cursor.fetchone()
-            if not (row and row[0]):
-                return []
-            cursor.execute(query)
-            return cursor.fetchall()
-    except Error as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DatabaseError(f"{url.database} on {url.place} cannot be read: {reason}") from error

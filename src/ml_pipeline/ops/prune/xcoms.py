@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from ml_pipeline.ops import secrets
 from ml_pipeline.ops.postgres import lending, provisioning
+from ml_pipeline.ops.postgres.tables import rows
 from ml_pipeline.ops.project import Project
-from ml_pipeline.ops.prune import known_runs
 from ml_pipeline.ops.prune.leftovers import Leftover, Order
 from ml_pipeline.xcom.files import Files, remove_empty_folders, written_before
 from ml_pipeline.xcom.settings import Settings
@@ -50,4 +50,4 @@ def _referenced(project: Project) -> set[str]:
         return set()
     with lending.lent(project):
         url = provisioning.owner_urls(project)["airflow_db"]
-        return {name for (name,) in known_runs.rows(url, "xcom", REFERENCED)}
+        return {name for (name,) in rows(url, "xcom", REFERENCED)}
