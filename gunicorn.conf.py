@@ -37,7 +37,8 @@ bind = web_succession.address(
 # Lets kept-alive connections end without a reset, and leaves Airflow's logging in place.
 worker_class = DrainingWorker
 
-# One more than a single one, so that a slow request delays nobody; each costs memory.
+# One more than a single one, so that a slow request delays nobody. A single one would save 42 MB of
+# the idle stack's 1,159, and 101 of 1,287 after some runs.
 workers = int(os.environ.get("ML_PIPELINE_API_WORKERS", "2"))
 
 # The application is imported once, in the master, and shared by the workers.

@@ -37,8 +37,12 @@ def stack_environment(
     """
     api = f"http://{record.reachable_host}:{record.port}/execution/"
     return {
-        # About one task per core; the default of 32 forks 32 processes at once.
+        # About one task per core; the default of 32 forks 32 processes at once. Four on two cores
+        # are no faster with 100 mapped tasks: the processor is what they wait for.
         "AIRFLOW__CORE__PARALLELISM": str(max(LEAST_PARALLELISM, cores)),
+        # Threads of one process share two heaps (glibc; by default eight a core): 1,104 MB for the
+        # idle stack instead of 1,159, and 1,201 instead of 1,287 after some runs.
+        "MALLOC_ARENA_MAX": "2",
         **without_secrets(inherited),
         MARKER: record.marker,
         "ML_PIPELINE_SOCKET": str(socket_file(project)),
