@@ -27,8 +27,9 @@ MAY_IMPORT = {
     "storage": {"errors", "config"},
     "ml": FOUNDATIONS,
     "registry": FOUNDATIONS,
+    "reporting": {"ml", *FOUNDATIONS},
     "documents": {"ml", "registry", *FOUNDATIONS},
-    "pipeline": {"documents", "ml", "registry", *FOUNDATIONS},
+    "pipeline": {"documents", "ml", "registry", "reporting", *FOUNDATIONS},
     "loading": {"ops", "registry", *FOUNDATIONS},
     "xcom": FOUNDATIONS,
     "orchestration": {"pipeline", "documents", "ml", "registry", *FOUNDATIONS},
@@ -48,7 +49,7 @@ DATA_LIBRARIES = {
     "skops",
     "sklearn",
 }
-WITH_DATA = {"ml", "documents", "pipeline", "xcom"}
+WITH_DATA = {"ml", "documents", "pipeline", "reporting", "xcom"}
 # Where large XComs lie; nothing of Arrow, pandas or Airflow comes with it.
 XCOM_FOR_OPS = {"ml_pipeline.xcom.files", "ml_pipeline.xcom.settings"}
 
@@ -236,6 +237,8 @@ def loaded(*rooms: str) -> set[str]:
         ("registry", {"airflow", "typer", "ml_pipeline.ops", "ml_pipeline.ml", *DATA_LIBRARIES}),
         ("pipeline", {"airflow", "typer", "ml_pipeline.ops", "ml_pipeline.orchestration"}),
         ("loading", {"airflow", "typer", "ml_pipeline.ml", "ml_pipeline.cli", *DATA_LIBRARIES}),
+        ("pipeline", {"matplotlib", "jinja2"}),
+        ("reporting", {"airflow", "typer", "ml_pipeline.registry", "matplotlib.pyplot"}),
         ("ops", {"airflow", "typer", "ml_pipeline.ml", "ml_pipeline.pipeline", *DATA_LIBRARIES}),
         ("cli", {"airflow", "ml_pipeline.orchestration", *DATA_LIBRARIES}),
     ],

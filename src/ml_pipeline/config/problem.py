@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from ml_pipeline.config.card import Card
 from ml_pipeline.config.data import Data, Target
 from ml_pipeline.config.faults import one_line
 from ml_pipeline.config.lifecycle import Promotion, Scoring
@@ -81,6 +82,7 @@ class ProblemConfig(Section):
     schedule: Schedule = None
     promotion: Promotion = Promotion()
     scoring: Scoring = Scoring()
+    card: Card = Card()
 
     _source: Path = PrivateAttr(default=Path("problem.yaml"))
 
