@@ -24,6 +24,7 @@ from ml_pipeline.registry import model_files
 from ml_pipeline.registry.model_files import ModelRefused
 from tests.integration.conftest import results_tables
 from tests.integration.postgres.conftest import query, secret
+from tests.unit.docs.documents import document
 
 FEATURES = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
 DAG = "loans_ml_pipeline"
@@ -94,6 +95,23 @@ def test_the_example_of_the_docstring_runs(
     )
 
     assert doctest.DocTestRunner().run(example) == (0, 2)
+
+
+def test_what_the_page_shows_runs(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = train()
+    (folder.parent / "latest").symlink_to(folder.name)
+    monkeypatch.chdir(tmp_path)
+    with_record, with_checksum = document("docs/loading.md").blocks("python")
+    names = {"rows": FEATURES}
+
+    exec(with_record, names)
+    assert names["model"].predict(FEATURES).shape == (60,)
+
+    monkeypatch.chdir(folder)
+    checksum = model_files.sha256(Path("model.skops").read_bytes())
+    exec(with_checksum.replace("…", checksum), names | {"ml_pipeline": ml_pipeline})
 
 
 @pytest.mark.parametrize("format", ["skops", "joblib"])
