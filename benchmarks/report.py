@@ -1,7 +1,7 @@
 """Makes docs/benchmarks.md from the JSON files: ``python -m benchmarks.report``.
 
-What a person has to say about a benchmark, such as what bounds it, lies beside its JSON file, as
-Markdown.
+What a person has to say about a benchmark, such as what bounds it, lies beside its JSON file, as a
+text.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _section(file: Path) -> str:
     question = document.get("question")
     heading = f"## {name}: {question}" if question else f"## {name}"
     body = _measures(document["measures"]) if "measures" in document else _tables(document)
-    remark = file.with_suffix(".md")
+    remark = file.with_suffix(".txt")
     remarks = [remark.read_text().strip()] if remark.exists() else []
     return "\n\n".join([heading, *body, *remarks, _machine(document["machine"])]) + "\n"
 

@@ -38,7 +38,7 @@ def test_a_measure_is_a_row_with_its_verdict(tmp_path: Path) -> None:
 
 def test_what_lies_beside_the_figures_is_said_under_them(tmp_path: Path) -> None:
     record("run", "How long?", [Measure("run", "s", [1], [4])], tmp_path)
-    (tmp_path / "run.md").write_text("The imports bound it.\n")
+    (tmp_path / "run.txt").write_text("The imports bound it.\n")
     assert "\n\nThe imports bound it.\n\n" in render(tmp_path)
 
 
