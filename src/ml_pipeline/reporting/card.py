@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ml_pipeline.reporting.facts import environment, facts_of
+from ml_pipeline.storage import folder_name
 
 if TYPE_CHECKING:
     from ml_pipeline.config import ProblemConfig
@@ -19,6 +20,7 @@ def model_card(
     return template.render(
         **facts_of(evaluation, document, config),
         chosen=_chosen(evaluation),
+        folder=folder_name(document["run_id"], document["dag_id"]),
         holdout_rows=len(evaluation["predictions"]),
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ml_pipeline.reporting import write_report
+from ml_pipeline.storage import folder_name
 
 CLONE = Path(__file__).parents[3]
 PNG = b"\x89PNG\r\n"
@@ -159,7 +160,27 @@ def test_the_card_says_what_the_model_is_for_and_where_it_ends(folder):
 
     assert "## Intended use\n\nTo be tested." in card
     assert "- It is no medical device." in card
-    assert "load_model(" in card
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "run_id", "arguments"),
+    [
+        ("d", "manual__1", '"results/manual__1"'),
+        ("d", "manual+1", '"results/{folder}"'),
+        (None, "local-1", '"results/local-1", expected_sha256="…"'),
+    ],
+)
+def test_the_card_names_the_run_s_folder_and_what_vouches_for_it(
+    tmp_path, two, dag_id, run_id, arguments
+):
+    evaluation, document, config = two
+    run = {"dag_id": dag_id, "run_id": run_id}
+
+    card = (written(tmp_path, (evaluation, document | run, config)) / "model_card.md").read_text()
+
+    expected = arguments.format(folder=folder_name(run_id, dag_id))
+    assert f"ml_pipeline.load_model({expected})\n" in card
+    assert ("the recorded one" in card) is (dag_id is not None)
 
 
 def test_the_card_says_that_nobody_stated_what_the_model_is_for(tmp_path, three):
