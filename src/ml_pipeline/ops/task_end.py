@@ -9,7 +9,6 @@ task. Upstream's issue 50500 is about supervisors that miss an end for ever, by 
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import wraps
 from typing import Any
 
@@ -22,10 +21,17 @@ def notice_at_once() -> None:
 
     @wraps(listen)
     def listen_or_wait(self: Any, max_wait_time: float, *arguments: Any, **options: Any) -> Any:
-        if self._exit_code is None and not self._open_sockets:
-            with suppress(self._process.TimeoutExpired):
-                self._process.wait(timeout=max_wait_time)
+        is_alone = self._exit_code is None and not self._open_sockets
+        if is_alone and not _was_reaped_elsewhere(self._process, max_wait_time):
             max_wait_time = 0.0
         return listen(self, max_wait_time, *arguments, **options)
 
     WatchedSubprocess._service_subprocess = listen_or_wait  # type: ignore[method-assign]
+
+
+def _was_reaped_elsewhere(process: Any, within_seconds: float) -> bool:
+    """Wait for the process; tell whether its end can never be learned (upstream's issue 70117)."""
+    try:
+        return process.wait(timeout=within_seconds) is None
+    except process.TimeoutExpired:
+        return False

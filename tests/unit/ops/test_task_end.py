@@ -11,10 +11,10 @@ from tests.running_clone import user_environment
 FAR_LONGER_SECONDS = 600
 
 # As the kernel does it: it closes a process's sockets before others can see that it has ended.
-SUPERVISES_A_TASK = f"""
+STARTS_A_TASK = """
 import os, sys, time
 from ml_pipeline.ops.airflow_process import prepare
-prepare(sys.argv, {{"ML_PIPELINE_PRELOAD": "", "ML_PIPELINE_STACK": "a"}}, "linux")
+prepare(sys.argv, {"ML_PIPELINE_PRELOAD": "", "ML_PIPELINE_STACK": "a"}, "linux")
 from airflow.sdk.execution_time.supervisor import WatchedSubprocess
 
 def close_and_end():
@@ -23,21 +23,42 @@ def close_and_end():
     os._exit(3)
 
 task = WatchedSubprocess.start(target=close_and_end, id=None)
+"""
+UNTIL_ITS_END = f"""
 while task._exit_code is None or task._open_sockets:
     task._service_subprocess(max_wait_time={FAR_LONGER_SECONDS})
 print(task._exit_code)
 """
+AFTER_ANOTHER_HAS_WAITED_FOR_IT = """
+os.waitpid(task.pid, 0)
+while task._open_sockets:
+    task._service_subprocess(max_wait_time=1)
+select, timeouts = task.selector.select, []
+task.selector.select = lambda timeout: timeouts.append(timeout) or select(timeout)
+task._service_subprocess(max_wait_time=0.7)
+print(*timeouts)
+"""
 
 
 def test_end_of_a_task_when_its_sockets_close_first_is_noticed_at_once(tmp_path: Path) -> None:
-    airflow = tmp_path / "airflow"
-    airflow.write_text(SUPERVISES_A_TASK)
+    assert _printed(tmp_path, STARTS_A_TASK + UNTIL_ITS_END) == "3"
+
+
+def test_supervisor_when_another_has_waited_for_the_task_goes_on_without_haste(
+    tmp_path: Path,
+) -> None:
+    assert _printed(tmp_path, STARTS_A_TASK + AFTER_ANOTHER_HAS_WAITED_FOR_IT) == "0.7"
+
+
+def _printed(folder: Path, program: str) -> str:
+    airflow = folder / "airflow"
+    airflow.write_text(program)
     process = subprocess.run(
         [sys.executable, str(airflow), "scheduler"],
         capture_output=True,
         text=True,
         check=True,
-        env={**user_environment(), "AIRFLOW_HOME": str(tmp_path)},
+        env={**user_environment(), "AIRFLOW_HOME": str(folder)},
         timeout=FAR_LONGER_SECONDS / 5,
     )
-    assert process.stdout.splitlines()[-1] == "3"
+    return process.stdout.splitlines()[-1]
