@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 POSITIVE = ("1", "true", "yes", "y", "t", "positive", "pos", "malignant")
 NEGATIVE = ("0", "-1", "false", "no", "n", "f", "negative", "neg", "benign")
 PLACEHOLDERS = ("?", "-", "--", ".", "..", "None", "none", "unknown", "Unknown", "missing", "n.a.")
+CALLED_ID = re.compile(r"(^|[^a-z])(id|uuid|guid)$", re.IGNORECASE)
 WIDTH = 100
 
 TEMPLATE = """\
@@ -113,7 +115,11 @@ def _aside(frame: pd.DataFrame, target: str) -> dict[str, list[str]]:
     features = frame.drop(columns=target)
     names = list(map(str, features.columns))
     empty = [name for name in names if features[name].nunique(dropna=False) < 2]
-    ids = [name for name in names if name not in empty and is_id(_values(features[name]))]
+    ids = [
+        name
+        for name in names
+        if name not in empty and (CALLED_ID.search(name) or is_id(_values(features[name])))
+    ]
     if len(ids) + len(empty) == features.shape[1]:
         ids = []
     return {"ids": ids, "exclude": empty}

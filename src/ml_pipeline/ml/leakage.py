@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.tree import DecisionTreeClassifier
 
 SAMPLE_ROWS = 20_000
 SEPARATES = 0.995
@@ -15,8 +17,8 @@ MOST_LABELS = 20
 def suspects(frame: pd.DataFrame, target: pd.Series) -> dict[str, str]:
     """Return, by feature, why it may leak the target; nothing is left out for it.
 
-    A numeric feature is judged by the area under the ROC curve that its value alone has for each
-    label; a categorical one by how often its value's most frequent label is right, class by class.
+    For two labels a number is judged by the area under the ROC curve that its value alone has; for
+    more by how well a tree with a leaf for each label does; a category by its most frequent label.
 
     Parameters
     ----------
@@ -72,8 +74,9 @@ def _separation(values: pd.Series, labels: pd.Series) -> float:
     if pd.api.types.is_datetime64_any_dtype(values):
         values = values.astype("int64").where(values.notna())
     if pd.api.types.is_numeric_dtype(values):
-        ranks = values.rank()
-        return max(_area(ranks, labels == label) for label in labels.unique())
+        if labels.nunique() == 2:
+            return _area(values.rank(), labels == labels.iloc[0])
+        return _tree_score(values, labels)
     return _purity(values.fillna("missing"), labels)
 
 
@@ -87,6 +90,15 @@ def _area(ranks: pd.Series, is_label: pd.Series) -> float:
     # Ranks leave the missing out, so the sum is over those that are there.
     area = wins / (len(inside) * others)
     return float(max(area, 1 - area))
+
+
+def _tree_score(values: pd.Series, labels: pd.Series) -> float:
+    """Return the balanced accuracy of as many intervals as there are labels."""
+    tree = DecisionTreeClassifier(
+        max_leaf_nodes=labels.nunique(), class_weight="balanced", random_state=0
+    )
+    guessed = tree.fit(values.to_frame(), labels).predict(values.to_frame())
+    return float(balanced_accuracy_score(labels, guessed))
 
 
 def _purity(values: pd.Series, labels: pd.Series) -> float:

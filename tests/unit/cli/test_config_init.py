@@ -20,6 +20,7 @@ def customers():
     return pd.DataFrame(
         {
             "": place,
+            "household_id": place // 2,
             "name, full": [f"person {n}" for n in place],
             "age": np.where(place % 9 == 0, "?", generator.integers(18, 90, 300).astype(str)),
             "income": (generator.normal(size=300) + churned).round(3),
@@ -61,7 +62,7 @@ def test_what_is_written_is_accepted_and_says_what_the_columns_are(
     assert "fine. 300 rows, 5 features, churn: " in capsys.readouterr().out
     config = load(file)
     assert (config.target.column, config.target.positive) == ("churn", "yes")
-    assert config.data.ids == ["column_1", "name, full"]
+    assert config.data.ids == ["column_1", "household_id", "name, full"]
     assert config.data.exclude == ["country: of"]
     assert config.data.kinds == {
         "numeric": ["age", "income"],
@@ -77,11 +78,11 @@ def test_a_file_without_header_has_its_columns_numbered(customers, tmp_path):
     data, file = tmp_path / "rows.csv", tmp_path / "shop.yaml"
     write_without_header(customers, data)
 
-    init(str(data), "column_9", file)
+    init(str(data), "column_10", file)
 
     config = load(file)
     assert config.data.header is False
-    assert config.data.columns == [f"column_{n}" for n in range(1, 10)]
+    assert config.data.columns == [f"column_{n}" for n in range(1, 11)]
     check(file)
 
 

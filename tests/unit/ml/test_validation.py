@@ -258,6 +258,23 @@ def test_the_group_is_no_feature_unless_its_kind_is_given(problem, rows):
 
 
 @pytest.mark.parametrize(
+    ("late", "is_suspect"),
+    [
+        (lambda f: f.index % 3 + f["noise"] / 1000, True),
+        (lambda f: (f.index % 3 == 0) + f["noise"] / 1000, False),
+    ],
+    ids=["tells all three apart", "tells one from the others"],
+)
+def test_of_more_labels_all_must_be_told_apart_to_be_suspected(problem, rows, late, is_suspect):
+    frame = rows.assign(y=np.array(["u", "v", "w"])[rows.index % 3], a=rows["noise"] ** 2, b=0.5)
+    config = problem("", {"ids": ["id"]}, target={"column": "y"})
+
+    found = findings(frame.assign(late=late(rows), b=np.arange(60) % 7), config)
+
+    assert [finding["column"] for finding in found] == (["late"] if is_suspect else [])
+
+
+@pytest.mark.parametrize(
     ("column", "message"),
     [
         (lambda f: f["y"].map({"M": "malignant", "B": "benign"}), "is the target in other words"),
