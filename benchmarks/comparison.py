@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import psutil
@@ -34,6 +34,7 @@ from benchmarks.running import (
     temporary_folder,
 )
 from benchmarks.subjects import (
+    OURS,
     OurStack,
     Standalone,
     Subject,
@@ -228,12 +229,12 @@ def _status(process: psutil.Process) -> str:
         return ""
 
 
-def table(all_figures: list[Figures]) -> Table:
+def table(columns: list[dict[str, object]]) -> Table:
     """Return one row a measure and one column a subject."""
     grid = Table("", box=None, header_style="bold", pad_edge=False)
-    columns = [asdict(figures) for figures in all_figures]
+    columns = [dict(column) for column in columns]
     for column in columns:
-        grid.add_column(column.pop("name"), justify="right")
+        grid.add_column(str(column.pop("name")), justify="right")
     for measured in columns[0]:
         values = [column[measured] for column in columns]
         grid.add_row(measured.replace("_", " "), *(_shown(value) for value in values))
@@ -244,41 +245,60 @@ def _shown(value: object) -> str:
     return "never" if value is None else "; ".join(value) if isinstance(value, list) else str(value)
 
 
-def subjects(folder: Path) -> list[Callable[[], Subject]]:
+def subjects(folder: Path) -> dict[str, Callable[[], Subject]]:
     """Return what makes each subject, so that a clone is set up only when its turn comes.
 
     Stock gets a new home each time: it may not come up again on runs that it has left unfinished.
     """
-    return [
-        lambda: Standalone(Path(tempfile.mkdtemp(dir=folder))),
-        cache(lambda: OurStack(folder)),
-        cache(lambda: OurStack(folder, "without subreaper", without_subreaper)),
-        cache(lambda: OurStack(folder, "without kernel help", without_kernel_help)),
-    ]
+    clones = {
+        OURS: None,
+        "without subreaper": without_subreaper,
+        "without kernel help": without_kernel_help,
+    }
+    stock = {Standalone.name: lambda: Standalone(Path(tempfile.mkdtemp(dir=folder)))}
+    return stock | {
+        name: cache(partial(OurStack, folder, name, edit)) for name, edit in clones.items()
+    }
+
+
+def record(measured: list[Figures], file: Path) -> list[dict[str, object]]:
+    """Write what is known so far, in place of earlier figures of the same subjects."""
+    subjects = {each["name"]: each for each in known(file)}
+    subjects |= {each.name: asdict(each) for each in measured}
+    document = {
+        "question": "What do a hundred tasks, a killed scheduler and a stop leave behind?",
+        "machine": describe_machine(),
+        "subjects": list(subjects.values()),
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(document, indent=1) + "\n")
+    return list(subjects.values())
+
+
+def known(file: Path) -> list[dict[str, object]]:
+    """Return the figures of earlier subjects."""
+    return list(json.loads(file.read_text())["subjects"]) if file.exists() else []
 
 
 def main() -> None:
     """Measure one subject after the other; print the table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="subjects whose name contains this")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and clean up
     measured: list[Figures] = []
     with temporary_folder() as folder:
-        for make_subject in subjects(folder):
-            measured.append(measure(make_subject))
-            print(json.dumps(asdict(measured[-1])), flush=True)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    document = {
-        "question": "What do a hundred tasks, a killed scheduler and a stop leave behind?",
-        "machine": describe_machine(),
-        "subjects": [asdict(each) for each in measured],
-    }
-    options.output.write_text(json.dumps(document, indent=1) + "\n")
-    Console(width=160).print(table(measured))
-    left = measured[1].alive_after_term + measured[1].zombies_after_term
-    stock = measured[0].alive_after_term + measured[0].zombies_after_term
-    print(f"comparison: left after SIGTERM {left} (stock {stock})")
+        for name, make_subject in subjects(folder).items():
+            if options.only in name:
+                measured.append(measure(make_subject))
+                rows = record(measured, options.output)
+    if not measured:
+        parser.error(f"Got --only {options.only!r}, which is part of no subject's name")
+    Console(width=160).print(table(rows))
+    for each in measured:
+        left = each.alive_after_term + each.zombies_after_term
+        print(f"comparison: {each.name}: left after SIGTERM {left}")
 
 
 if __name__ == "__main__":

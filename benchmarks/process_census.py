@@ -69,11 +69,15 @@ class Census:
 
     def alive(self) -> list[psutil.Process]:
         """Return the members that live."""
-        return [each for each in self._members.values() if _status(each) not in {"", "zombie"}]
+        return [each for each in self._known() if _status(each) not in {"", "zombie"}]
 
     def zombies(self) -> list[psutil.Process]:
         """Return the members that have ended and that nobody has waited for."""
-        return [each for each in self._members.values() if _status(each) == "zombie"]
+        return [each for each in self._known() if _status(each) == "zombie"]
+
+    def _known(self) -> list[psutil.Process]:
+        """Return a copy: a thread may be counting."""
+        return list(self._members.values())
 
     def pss_bytes(self) -> int:
         """Return the memory of all members, shared pages divided among those that share them."""

@@ -31,6 +31,7 @@ DATA = REPOSITORY / "data" / "wdbc.data"
 BOOTSTRAP = "set -eu && . scripts/bootstrap.sh"
 READY_WITHIN_SECONDS = 900.0  # on a machine that does much else
 HEARTBEAT_TIMEOUTS = "SELECT count(*) FROM log WHERE event = 'heartbeat timeout'"
+OURS = "this stack"
 COMPONENTS = ("scheduler", "dag_processor", "triggerer")
 
 
@@ -104,7 +105,7 @@ class OurStack:
     """
 
     def __init__(
-        self, folder: Path, name: str = "this stack", edit: Callable[[Path], None] | None = None
+        self, folder: Path, name: str = OURS, edit: Callable[[Path], None] | None = None
     ) -> None:
         self.name = name
         self._clone = Clone(folder / name.replace(" ", "-"), free_port())
