@@ -70,7 +70,8 @@ def generate(folder: Path, count: int) -> Path:
     document = {
         "data": {"path": table.name},
         "target": {"column": "label", "positive": "yes"},
-        "cross_validation": {"folds": 5, "repeats": 1},
+        "candidates": ["logistic_regression"],
+        "selection": {"folds": 5, "repeats": 1},
         "storage": {"results": "results"},
     }
     configuration.write_text(yaml.safe_dump(document))

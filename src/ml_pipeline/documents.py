@@ -21,6 +21,7 @@ ORDER = (
     *("random_state", "test_size", "model", "model_parameters"),
     *METRICS,
     *("folds", "repeats"),
+    *("aim", "maximize", "at_least", "labels", "counts"),
     *("value", "mean", "sd", "low", "high"),
 )
 
@@ -39,7 +40,9 @@ def _rank(key: Any) -> tuple[int, str]:
     return (ORDER.index(key) if key in ORDER else len(ORDER)), str(key)
 
 
-def metrics_document(evaluation: dict[str, Any], config: ProblemConfig, run: Run) -> dict[str, Any]:
+def metrics_document(
+    evaluation: dict[str, Any], model: str, config: ProblemConfig, run: Run
+) -> dict[str, Any]:
     """Return what `metrics.json` holds, from the outcome of `pipeline.evaluate_model`."""
     return {
         "run_id": run.run_id,
@@ -48,11 +51,26 @@ def metrics_document(evaluation: dict[str, Any], config: ProblemConfig, run: Run
         "dataset": in_order(evaluation["dataset"]),
         "target": config.target.column,
         "positive_class": config.target.positive,
-        "model": config.model.name,
+        "model": model,
         "random_state": config.split.random_state,
         "holdout": in_order(evaluation["holdout"]),
         "cross_validation": in_order(evaluation["cross_validation"]),
+        "nested": in_order(evaluation["nested"]),
+        "threshold": in_order(evaluation["threshold"]),
+        "selection": _selection(evaluation, config),
+        "confusion_matrix": in_order(evaluation["confusion_matrix"]),
+        "groups": in_order(evaluation["groups"]),
         "versions": versions(),
+    }
+
+
+def _selection(evaluation: dict[str, Any], config: ProblemConfig) -> dict[str, Any]:
+    """Return how the model was chosen: all but the seconds, which differ from run to run."""
+    facts = ("name", "estimator", "rows", "mean", "sd", "low", "high", "chosen", "reason")
+    return {
+        "metric": config.selection.metric,
+        "protocol": config.selection.protocol,
+        "candidates": [{key: one[key] for key in facts} for one in evaluation["candidates"]],
     }
 
 
@@ -60,9 +78,10 @@ def metrics_rows(document: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
     """Yield the figures as rows of `COLUMNS`; `sd` is None on the hold-out."""
     for metric, one in document["holdout"].items():
         yield "holdout", metric, one["value"], None, one["low"], one["high"]
-    for metric, one in document["cross_validation"].items():
-        if isinstance(one, dict):
-            yield "cross_validation", metric, one["mean"], one["sd"], one["low"], one["high"]
+    for protocol in ("cross_validation", "nested"):
+        for metric in METRICS:
+            if one := document[protocol].get(metric):
+                yield protocol, metric, one["mean"], one["sd"], one["low"], one["high"]
 
 
 def metrics_csv(document: dict[str, Any]) -> str:

@@ -1,15 +1,22 @@
-"""The six steps of a training run as plain functions, and all of them in one process."""
+"""The steps of a training run as plain functions, and all of them in one process."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_pipeline.documents import in_order, metrics_csv, metrics_document
-from ml_pipeline.ml import dataset, evaluation, preprocessing, training, validation
+from ml_pipeline.ml import (
+    dataset,
+    evaluation,
+    preprocessing,
+    selection,
+    training,
+    validation,
+)
 from ml_pipeline.registry import model_files
 from ml_pipeline.storage import CLONE, Run, locate, results_root
 
@@ -17,7 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ml_pipeline.config import ProblemConfig
+    from ml_pipeline.config.selection import Candidate
 
+CHOSEN = ("candidates", "cross_validation", "nested", "out_of_fold")
 Step = Callable[[str], AbstractContextManager[None]]
 
 
@@ -46,16 +55,30 @@ def preprocess_data(frame: pd.DataFrame, config: ProblemConfig) -> dict[str, pd.
     return preprocessing.split(preprocessing.clean(frame), config)
 
 
-def train_model(train: pd.DataFrame, config: ProblemConfig, run: Run) -> dict[str, Any]:
-    """Fit the model on the training rows and stage its files in the run's folder.
+def cross_validate(train: pd.DataFrame, config: ProblemConfig, candidate: str) -> dict[str, Any]:
+    """Try one candidate on the folds of the training rows; see `selection.try_candidate`."""
+    return selection.try_candidate(train, config, candidate)
+
+
+def select_model(outcomes: Iterable[dict[str, Any]], config: ProblemConfig) -> dict[str, Any]:
+    """Choose one of the candidates that were tried; see `selection.choose`."""
+    return selection.choose(outcomes, config)
+
+
+def train_model(
+    train: pd.DataFrame, choice: dict[str, Any], config: ProblemConfig, run: Run
+) -> dict[str, Any]:
+    """Fit the chosen candidate on the training rows and stage its files in the run's folder.
 
     Returns
     -------
     dict
         The model's reference: `uri` (relative to the results root), `sha256`, `joblib_sha256`,
-        `model` (name), `params` (what the run used).
+        `model` (name), `threshold` (of the probability, None where it is one half or there are
+        more than two classes), `params` (what the run used).
     """
-    model = training.fit_pipeline(train, config)
+    candidate = config.candidate(choice["chosen"])
+    model = training.fit_pipeline(train, config, candidate)
     with run.writing():
         run.begin()
         checksums = model_files.write_model(model, run.staging)
@@ -63,31 +86,47 @@ def train_model(train: pd.DataFrame, config: ProblemConfig, run: Run) -> dict[st
         "uri": f"{run.name}/{model_files.MODEL_SKOPS}",
         "sha256": checksums[model_files.MODEL_SKOPS],
         "joblib_sha256": checksums[model_files.MODEL_JOBLIB],
-        "model": config.model.name,
-        "params": _params(config),
+        "model": candidate.name,
+        "threshold": training.threshold_of(model),
+        "params": _params(candidate, training.parameters_of(model, candidate), config),
     }
 
 
 def evaluate_model(
-    train: pd.DataFrame, test: pd.DataFrame, reference: dict[str, Any], config: ProblemConfig
+    parts: dict[str, pd.DataFrame],
+    choice: dict[str, Any],
+    reference: dict[str, Any],
+    config: ProblemConfig,
 ) -> dict[str, Any]:
-    """Judge the referenced model on the hold-out, and its recipe by cross-validation.
+    """Judge the referenced model on the hold-out, which nothing has looked at until here.
+
+    Parameters
+    ----------
+    parts
+        `train` and `test`, from `preprocess_data`.
+    choice
+        From `select_model`.
+    reference
+        From `train_model`.
 
     Returns
     -------
     dict
-        `holdout`, `cross_validation`, `dataset` (as in `metrics.json`) and `predictions`
-        (DataFrame, one row per hold-out row; see `evaluation.predict`).
+        `predictions` (DataFrame, one row per hold-out row; see `evaluation.predict`), `holdout`,
+        `confusion_matrix`, `groups`, `threshold`, `dataset`, and of `choice` `candidates`,
+        `cross_validation`, `nested` and `out_of_fold`.
     """
-    import pandas as pd
-
-    predictions = evaluation.predict(_referenced_model(reference, config), test, config)
-    rows = pd.concat([train, test]).sort_index()
+    train, test = parts["train"], parts["test"]
+    model = referenced_model(reference, config)
+    predictions = evaluation.predict(model, test, config)
     return {
-        "holdout": evaluation.holdout(predictions, config),
-        "cross_validation": evaluation.cross_validation(rows, config),
-        "dataset": _dataset(rows, train.attrs, config),
+        **{key: choice[key] for key in CHOSEN},
         "predictions": predictions,
+        "holdout": evaluation.holdout(predictions, config),
+        "confusion_matrix": evaluation.confusion_matrix(predictions),
+        "groups": _groups(predictions, test, config),
+        "threshold": _threshold(reference, config),
+        "dataset": _dataset(train, test, config),
     }
 
 
@@ -102,7 +141,7 @@ def save_results(
         `run`, `folder`, `metrics_path` (relative to the results root), `metrics` (the document),
         `model_uri`, `model_sha256`, `params`.
     """
-    document = metrics_document(evaluation, config, run)
+    document = metrics_document(evaluation, reference["model"], config, run)
     params = in_order(reference["params"])
     files = {
         "metrics.json": json.dumps(document, indent=2, allow_nan=False) + "\n",
@@ -128,7 +167,7 @@ def save_results(
 
 
 def run_pipeline(config: ProblemConfig, run_id: str, step: Step = _silently) -> dict[str, Any]:
-    """Run all six steps in this process and return the metrics document.
+    """Run all steps in this process and return the metrics document.
 
     Parameters
     ----------
@@ -158,25 +197,57 @@ def _run_steps(config: ProblemConfig, run: Run, step: Step) -> dict[str, Any]:
         frame = validate_data(frame, config)
     with step("preprocess_data"):
         parts = preprocess_data(frame, config)
+    train = parts["train"]
+    with step("cross_validate"):
+        outcomes = _cross_validate_all(train, config)
+    with step("select_model"):
+        choice = select_model(outcomes, config)
     with step("train_model"):
-        reference = train_model(parts["train"], config, run)
+        reference = train_model(train, choice, config, run)
     with step("evaluate_model"):
-        judged = evaluate_model(parts["train"], parts["test"], reference, config)
+        judged = evaluate_model(parts, choice, reference, config)
     with step("save_results"):
         document: dict[str, Any] = save_results(judged, reference, config, run)["metrics"]
     return document
 
 
-def _params(config: ProblemConfig) -> dict[str, Any]:
+def _cross_validate_all(train: pd.DataFrame, config: ProblemConfig) -> list[dict[str, Any]]:
+    """Try the candidates side by side, each on one core."""
+    from joblib import Parallel, cpu_count, delayed
+
+    names = [one.name for one in config.candidates]
+    workers = Parallel(n_jobs=min(cpu_count(), len(names)))
+    outcomes: list[dict[str, Any]] = workers(
+        delayed(cross_validate)(train, config, name) for name in names
+    )
+    return outcomes
+
+
+def _params(
+    candidate: Candidate, parameters: dict[str, Any], config: ProblemConfig
+) -> dict[str, Any]:
     return {
         "random_state": config.split.random_state,
         "test_size": config.split.test_size,
-        "model": config.model.name,
-        "model_parameters": config.model.parameters,
+        "model": candidate.name,
+        "model_parameters": parameters,
     }
 
 
-def _referenced_model(reference: dict[str, Any], config: ProblemConfig) -> Any:
+def _groups(predictions: pd.DataFrame, test: pd.DataFrame, config: ProblemConfig) -> dict[str, Any]:
+    column = getattr(config.data, "group", None)
+    return evaluation.by_group(predictions, test[column], config) if column else {}
+
+
+def _threshold(reference: dict[str, Any], config: ProblemConfig) -> dict[str, Any]:
+    aim = config.selection.threshold
+    return {
+        "value": reference["threshold"],
+        "aim": aim.model_dump() if aim else None,
+    }
+
+
+def referenced_model(reference: dict[str, Any], config: ProblemConfig) -> Any:
     """Load what training staged; a cleared task may find it published already."""
     may_be = locate(results_root(config), reference["uri"])
     places = [place for place in may_be if place.exists()] or may_be
@@ -187,14 +258,14 @@ def _referenced_model(reference: dict[str, Any], config: ProblemConfig) -> Any:
 
 
 def _dataset(
-    rows: pd.DataFrame, attrs: dict[Any, Any], config: ProblemConfig
+    train: pd.DataFrame, test: pd.DataFrame, config: ProblemConfig
 ) -> dict[str, str | int]:
-    checksum = attrs.get("sha256") or dataset.file_sha256(config)
+    checksum = train.attrs.get("sha256") or dataset.file_sha256(config)
     return {
         "path": _portable(config.data_location),
         "sha256": checksum,
-        "rows": len(rows),
-        "features": len(validation.feature_names(rows, config)),
+        "rows": len(train) + len(test),
+        "features": len(validation.feature_names(train, config)),
     }
 
 

@@ -30,8 +30,13 @@ def config(tmp_path, monkeypatch):
     """Return the shipped problem under a quick protocol, with parameters of its own."""
     monkeypatch.setenv("ML_PIPELINE_RESULTS", str(tmp_path / "results"))
     shipped = load(SHIPPED)
-    tree = shipped.model_dump() | {"cross_validation": {"folds": 3, "repeats": 1}}
-    tree["model"]["parameters"] = {"tol": 0.001, "C": 0.5}
+    tree = shipped.model_dump() | {
+        "candidates": [
+            {"name": "logistic_regression", "parameters": {"tol": 0.001, "C": 0.5}},
+            "k_nearest_neighbors",
+        ],
+        "selection": {"folds": 3, "repeats": 1},
+    }
     return shipped.validated(tree, shipped.source)
 
 
@@ -41,8 +46,11 @@ def steps(config):
     run = Run(results_root(config), "r")
     frame = pipeline.validate_data(pipeline.load_data(config), config)
     parts = pipeline.preprocess_data(frame, config)
-    reference = pipeline.train_model(parts["train"], config, run)
-    evaluation = pipeline.evaluate_model(parts["train"], parts["test"], reference, config)
+    names = [one.name for one in config.candidates]
+    outcomes = [pipeline.cross_validate(parts["train"], config, name) for name in names]
+    choice = pipeline.select_model(outcomes, config)
+    reference = pipeline.train_model(parts["train"], choice, config, run)
+    evaluation = pipeline.evaluate_model(parts, choice, reference, config)
     return run, evaluation, reference
 
 

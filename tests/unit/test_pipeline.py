@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from ml_pipeline import pipeline
-from ml_pipeline.config import load
+from ml_pipeline.config import MODELS, load
 from ml_pipeline.errors import DataError
 from ml_pipeline.ml.metrics import METRICS
 from ml_pipeline.registry.model_files import ModelRefused, load_model
@@ -34,7 +34,10 @@ def results(tmp_path, monkeypatch):
 def config():
     """Return the shipped problem under a quick protocol."""
     shipped = load(SHIPPED)
-    tree = shipped.model_dump() | {"cross_validation": {"folds": 3, "repeats": 1}}
+    tree = shipped.model_dump() | {
+        "candidates": ["logistic_regression", "k_nearest_neighbors", "svc"],
+        "selection": {"protocol": "quick"},
+    }
     return shipped.validated(tree, shipped.source)
 
 
@@ -83,6 +86,11 @@ def test_the_metrics_document_has_the_contracts_keys(whole):
         "random_state",
         "holdout",
         "cross_validation",
+        "nested",
+        "threshold",
+        "selection",
+        "confusion_matrix",
+        "groups",
         "versions",
     ]
     assert (document["run_id"], document["dag_id"]) == (RUN_ID, None)
@@ -102,12 +110,32 @@ def test_the_data_set_is_named_by_path_and_checksum(whole):
     }
 
 
-def test_the_default_model_is_as_good_as_promised_in_10x10_cross_validation(whole):
-    folded = whole[1]["cross_validation"]
+def test_the_chosen_model_is_as_good_as_promised(whole):
+    folded, nested = whole[1]["cross_validation"], whole[1]["nested"]
 
-    assert (folded["folds"], folded["repeats"]) == (10, 10)
-    assert folded["accuracy"]["mean"] >= 0.975
-    assert folded["roc_auc"]["mean"] >= 0.99
+    assert (folded["folds"], folded["repeats"]) == (10, 3)
+    assert (nested["folds"], nested["repeats"]) == (10, 1)
+    for figures in (folded, nested):
+        assert figures["accuracy"]["mean"] >= 0.97
+        assert figures["roc_auc"]["mean"] >= 0.99
+
+
+def test_every_candidate_is_told_with_its_figures_and_the_reason_of_its_fate(whole):
+    selection = whole[1]["selection"]
+
+    assert (selection["metric"], selection["protocol"]) == ("roc_auc", "standard")
+    assert [one["name"] for one in selection["candidates"]] == list(MODELS)
+    chosen = [one["name"] for one in selection["candidates"] if one["chosen"]]
+    assert chosen == [whole[1]["model"]] == ["logistic_regression"]
+    assert all("standard error" in one["reason"] for one in selection["candidates"])
+
+
+def test_the_confusion_matrix_gives_the_holdout_accuracy_again(whole):
+    matrix = whole[1]["confusion_matrix"]
+
+    assert matrix["labels"] == ["B", "M"]
+    (right, _), (_, positive) = matrix["counts"]
+    assert (right + positive) / 114 == whole[1]["holdout"]["accuracy"]["value"]
 
 
 def test_the_manifest_vouches_for_every_other_file_and_records_the_params(whole):
@@ -131,13 +159,14 @@ def test_the_csv_tells_the_same_figures(whole):
     with (folder / "metrics.csv").open() as file:
         rows = {(row["protocol"], row["metric"]): row for row in csv.DictReader(file)}
 
-    assert len(rows) == 2 * len(METRICS)
+    assert len(rows) == 3 * len(METRICS)
     for metric in METRICS:
         held_out, folded = (part[metric] for part in figures(document))
         assert float(rows["holdout", metric]["value"]) == held_out["value"]
         assert float(rows["cross_validation", metric]["value"]) == folded["mean"]
         assert float(rows["cross_validation", metric]["sd"]) == folded["sd"]
         assert float(rows["cross_validation", metric]["high"]) == folded["high"]
+        assert float(rows["nested", metric]["value"]) == (document["nested"][metric]["mean"])
 
 
 def test_the_predictions_give_the_holdout_accuracy_again(whole):
@@ -194,6 +223,12 @@ def test_params_are_used_and_recorded(results, config):
     assert len(pd.read_csv(results / "r" / "predictions.csv")) == math.ceil(569 * 0.3)
 
 
+def chosen(train, config):
+    """Return the choice between the candidates, tried one after the other."""
+    names = [one.name for one in config.candidates]
+    return pipeline.select_model([pipeline.cross_validate(train, config, n) for n in names], config)
+
+
 def through_arrow(frame):
     return pa.Table.from_pandas(frame).to_pandas()
 
@@ -203,9 +238,13 @@ def test_frames_that_travel_as_arrow_give_the_same_figures_to_the_last_digit(res
     frame = through_arrow(pipeline.load_data(config))
     frame = through_arrow(pipeline.validate_data(frame, config))
     parts = pipeline.preprocess_data(frame, config)
-    train, test = through_arrow(parts["train"]), through_arrow(parts["test"])
-    reference = json.loads(json.dumps(pipeline.train_model(train, config, run)))
-    judged = pipeline.evaluate_model(train, test, reference, config)
+    parts = {name: through_arrow(part) for name, part in parts.items()}
+    choice = chosen(parts["train"], config)
+    choice["out_of_fold"] = through_arrow(choice["out_of_fold"])
+    reference = pipeline.train_model(parts["train"], choice, config, run)
+    reference = json.loads(json.dumps(reference))
+    judged = pipeline.evaluate_model(parts, choice, reference, config)
+    judged["out_of_fold"] = through_arrow(judged["out_of_fold"])
     judged["predictions"] = through_arrow(judged["predictions"])
 
     summary = json.loads(json.dumps(pipeline.save_results(judged, reference, config, run)))
@@ -219,9 +258,10 @@ def test_a_frame_that_lost_its_attributes_has_the_checksum_of_the_file(results, 
     checksum = frame.attrs.pop("sha256")
     parts = pipeline.preprocess_data(pipeline.validate_data(frame, config), config)
     run = Run(results_root(config), "r")
-    reference = pipeline.train_model(parts["train"], config, run)
+    choice = chosen(parts["train"], config)
+    reference = pipeline.train_model(parts["train"], choice, config, run)
 
-    judged = pipeline.evaluate_model(parts["train"], parts["test"], reference, config)
+    judged = pipeline.evaluate_model(parts, choice, reference, config)
 
     assert judged["dataset"]["sha256"] == checksum
 
@@ -235,13 +275,14 @@ def steps(results, config):
     run = Run(results_root(config), RUN_ID, "a_dag")
     frame = pipeline.validate_data(pipeline.load_data(config), config)
     parts = pipeline.preprocess_data(frame, config)
-    reference = pipeline.train_model(parts["train"], config, run)
-    judged = pipeline.evaluate_model(parts["train"], parts["test"], reference, config)
-    return run, parts, reference, judged
+    choice = chosen(parts["train"], config)
+    reference = pipeline.train_model(parts["train"], choice, config, run)
+    judged = pipeline.evaluate_model(parts, choice, reference, config)
+    return run, parts, choice, reference, judged
 
 
 def test_a_reference_holds_relative_uri_and_checksums(steps, results):
-    run, _, reference, _ = steps
+    run, _, _, reference, _ = steps
 
     assert reference["uri"] == f"{run.name}/model.skops"
     staged = (run.staging / "model.skops").read_bytes()
@@ -255,7 +296,7 @@ def test_nothing_is_published_before_results_are_saved(steps, results):
 
 
 def test_saving_twice_replaces_the_run_and_keeps_its_model(steps, config):
-    run, _, reference, judged = steps
+    run, _, _, reference, judged = steps
     pipeline.save_results(judged, reference, config, run)
     before = (run.folder / "model.skops").read_bytes()
 
@@ -267,19 +308,19 @@ def test_saving_twice_replaces_the_run_and_keeps_its_model(steps, config):
 
 
 def test_evaluating_again_after_publication_finds_the_published_model(steps, config):
-    run, parts, reference, judged = steps
+    run, parts, choice, reference, judged = steps
     pipeline.save_results(judged, reference, config, run)
 
-    again = pipeline.evaluate_model(parts["train"], parts["test"], reference, config)
+    again = pipeline.evaluate_model(parts, choice, reference, config)
 
     assert again["holdout"] == judged["holdout"]
 
 
 def test_training_again_leaves_the_published_run_until_the_new_one_is_whole(steps, config):
-    run, parts, reference, judged = steps
+    run, parts, choice, reference, judged = steps
     pipeline.save_results(judged, reference, config, run)
 
-    newer = pipeline.train_model(parts["train"], config.with_params(model="svc"), run)
+    newer = pipeline.train_model(parts["train"], choice | {"chosen": "svc"}, config, run)
 
     assert load_model(run.folder / "model.skops", reference["sha256"])
     pipeline.save_results(judged, newer, config, run)
@@ -287,7 +328,7 @@ def test_training_again_leaves_the_published_run_until_the_new_one_is_whole(step
 
 
 def test_a_death_right_after_the_exchange_is_healed_by_the_next_attempt(steps, config):
-    run, _, reference, judged = steps
+    run, _, _, reference, judged = steps
     pipeline.save_results(judged, reference, config, run)
     run.staging.mkdir()
     (run.staging / "model.skops").write_bytes(b"an earlier attempt's model")
@@ -300,7 +341,7 @@ def test_a_death_right_after_the_exchange_is_healed_by_the_next_attempt(steps, c
 
 @pytest.mark.parametrize("name", ["model.skops", "model.joblib"])
 def test_a_staged_model_that_was_changed_is_never_published(steps, config, name):
-    run, _, reference, judged = steps
+    run, _, _, reference, judged = steps
     (run.staging / name).write_bytes(b"changed")
 
     with pytest.raises(ModelRefused, match="the file was changed or replaced after training"):
@@ -310,19 +351,19 @@ def test_a_staged_model_that_was_changed_is_never_published(steps, config, name)
 
 
 def test_a_staged_model_that_was_changed_is_not_judged(steps, config):
-    run, parts, reference, _ = steps
+    run, parts, choice, reference, _ = steps
     (run.staging / "model.skops").write_bytes(b"changed")
 
     with pytest.raises(ModelRefused, match="the file was changed or replaced after training"):
-        pipeline.evaluate_model(parts["train"], parts["test"], reference, config)
+        pipeline.evaluate_model(parts, choice, reference, config)
 
 
 def test_a_model_that_is_gone_is_refused(steps, config):
-    run, parts, reference, _ = steps
+    run, parts, choice, reference, _ = steps
     shutil.rmtree(run.staging)
 
     with pytest.raises(ModelRefused, match="no such model file"):
-        pipeline.evaluate_model(parts["train"], parts["test"], reference, config)
+        pipeline.evaluate_model(parts, choice, reference, config)
 
 
 def test_bad_data_leaves_nothing_behind(results, config, tmp_path):
@@ -382,6 +423,8 @@ def test_each_step_is_reported_in_order(results, config):
         "load_data",
         "validate_data",
         "preprocess_data",
+        "cross_validate",
+        "select_model",
         "train_model",
         "evaluate_model",
         "save_results",

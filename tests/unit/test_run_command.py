@@ -32,7 +32,8 @@ def quick(tmp_path, monkeypatch):
     folder.mkdir()
     shutil.copy(CLONE / "data" / "wdbc.data", tmp_path)
     text = (CLONE / "config" / "breast_cancer.yaml").read_text()
-    text = text.replace("../data/wdbc.data", "../wdbc.data").replace("repeats: 10", "repeats: 1")
+    text = text.replace("../data/wdbc.data", "../wdbc.data").replace("standard ", "quick ")
+    text += "\ncandidates:\n  - name: logistic_regression\n    parameters: {}\n"
     (folder / "cancer.yaml").write_text(text)
     return folder / "cancer.yaml"
 
@@ -41,7 +42,7 @@ def test_run_prints_the_metrics_and_where_the_results_lie(quick, tmp_path):
     result = invoke("run", "--config", quick)
 
     assert result.exit_code == 0
-    assert "1x10-fold mean ± sd" in result.stdout
+    assert "1x3-fold mean ± sd" in result.stdout
     assert "roc_auc" in result.stdout
     *_, folder, checksum = result.stdout.splitlines()
     folder = Path(folder.removeprefix("Results: "))

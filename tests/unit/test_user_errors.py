@@ -74,8 +74,10 @@ FAULTS: dict[str, tuple[Callable[[Problem], object], str]] = {
         "Did you mean 'test_size'?",
     ),
     "unknown model parameter": (
-        lambda problem: problem.rewrite("parameters: {}", "parameters: {Q: 1}"),
-        "model.parameters",
+        lambda problem: problem.rewrite(
+            "selection:", "candidates: [{name: svc, parameters: {Q: 1}}]\n\nselection:"
+        ),
+        "cancer.yaml: parameters of svc: Got 'Q'. Must be one of C, ",
     ),
     "no data": (
         lambda problem: problem.data.unlink(),

@@ -22,7 +22,7 @@ def check(
         Path | None, typer.Argument(help="A problem's YAML file; by default all in config/.")
     ] = None,
 ) -> None:
-    """Check a configuration, its model's parameters and the data that it names."""
+    """Check a configuration, its candidates' parameters and the data that it names."""
     from ml_pipeline.config import files_in
     from ml_pipeline.errors import ConfigError
     from ml_pipeline.ops.project import Project
@@ -58,7 +58,8 @@ def _findings(problem: ProblemConfig) -> str:
     frame = pipeline.validate_data(pipeline.load_data(problem), problem)
     target = frame[problem.target.column]
     counts = ", ".join(f"{label} {rows}" for label, rows in target.value_counts().items())
+    names = ", ".join(one.name for one in problem.candidates)
     return (
         f"fine. {len(frame)} rows, {len(feature_names(frame, problem))} features, "
-        f"{target.name}: {counts} (positive: {problem.target.positive}), {problem.model.name}"
+        f"{target.name}: {counts} (positive: {problem.target.positive}), {names}"
     )

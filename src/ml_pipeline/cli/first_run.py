@@ -31,7 +31,7 @@ def run_once(project: Project, record: StackRecord, progress: Progress) -> bool:
     with progress.activity("Waiting for the first task") as tell:
         for task in api.follow(DAG_ID, run_id):
             if task and task.state == "running":
-                tell(task.task_id)
+                tell(task.title)
             elif task:
                 _show_end(task, api, run_id, progress)
     if api.run_state(DAG_ID, run_id) != "success":
@@ -47,9 +47,9 @@ def run_once(project: Project, record: StackRecord, progress: Progress) -> bool:
 
 def _show_end(task: TaskState, api: AirflowApi, run_id: str, progress: Progress) -> None:
     if task.state == "success":
-        progress.done(task.task_id, task.seconds)
+        progress.done(task.title, task.seconds)
     elif task.state in {"failed", "up_for_retry"}:
         remark = "failed" if task.state == "failed" else "failed, will be tried again"
-        progress.failed(f"{task.task_id} {remark}", task.seconds)
-        for message in api.errors_in_log(DAG_ID, run_id, task.task_id, task.try_number):
+        progress.failed(f"{task.title} {remark}", task.seconds)
+        for message in api.errors_in_log(DAG_ID, run_id, task):
             progress.say(f"    {message}", style="red")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -48,9 +48,18 @@ def _demand(fault: ErrorDetails) -> str:
 def _unknown_key(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
     section = model
     for part in location[:-1]:
-        section = section.model_fields[str(part)].annotation  # type: ignore[assignment]
+        if isinstance(part, str):  # the numbers count a list's items
+            section = _section(section.model_fields[part].annotation)
     allowed = list(section.model_fields)
     close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
     hint = f". Did you mean {close[0]!r}?" if close else ""
     field = ".".join(map(str, location))
     return f"{field}: unknown key. Must be one of {', '.join(allowed)}{hint}"
+
+
+def _section(annotation: Any) -> type[BaseModel]:
+    """Return the model inside `Section`, `Section | None` or `list[Section]`."""
+    pending = [annotation]
+    while not (isinstance(pending[0], type) and issubclass(pending[0], BaseModel)):
+        pending = [*pending[1:], *get_args(pending[0])]
+    return pending[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self
 
 from pydantic import (
     Field,
@@ -20,18 +20,14 @@ from ml_pipeline.config.lifecycle import Promotion, Scoring
 from ml_pipeline.config.preprocessing import Preprocessing
 from ml_pipeline.config.schedule import Schedule
 from ml_pipeline.config.section import Name, Section
+from ml_pipeline.config.selection import EVERY_MODEL, Candidate, Candidates, Selection
 from ml_pipeline.errors import ConfigError
 
-ModelName = Literal[
-    "logistic_regression",
-    "svc",
-    "random_forest",
-    "hist_gradient_boosting",
-    "k_nearest_neighbors",
-]
-MODELS: tuple[str, ...] = get_args(ModelName)
-
 LARGEST_SEED = 2**32 - 1
+GONE = {
+    "model": "Write `candidates: [{name: ..., parameters: {...}}]`; one entry is enough",
+    "cross_validation": "Write `selection: {folds: ..., repeats: ...}`",
+}
 PROBLEM_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -40,26 +36,6 @@ class Split(Section):
 
     test_size: float = Field(default=0.2, ge=0.05, le=0.5)
     random_state: int = Field(default=42, ge=0, le=LARGEST_SEED)
-
-
-class Model(Section):
-    """The estimator by name, and what differs from its defaults here."""
-
-    name: ModelName = "logistic_regression"
-    parameters: dict[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _seed_has_one_place(self) -> Self:
-        if "random_state" in self.parameters:
-            raise ValueError("`random_state` belongs to `split`, which seeds everything")
-        return self
-
-
-class CrossValidation(Section):
-    """Repeated stratified k-fold."""
-
-    folds: int = Field(default=10, ge=2, le=50)
-    repeats: int = Field(default=10, ge=1, le=100)
 
 
 class Storage(Section):
@@ -76,8 +52,8 @@ class ProblemConfig(Section):
     target: Target
     preprocessing: Preprocessing = Preprocessing()
     split: Split = Split()
-    model: Model = Model()
-    cross_validation: CrossValidation = CrossValidation()
+    candidates: Candidates = EVERY_MODEL
+    selection: Selection = Selection()
     storage: Storage = Storage()
     schedule: Schedule = None
     promotion: Promotion = Promotion()
@@ -85,6 +61,22 @@ class ProblemConfig(Section):
     card: Card = Card()
 
     _source: Path = PrivateAttr(default=Path("problem.yaml"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_keys_are_explained(cls, tree: Any) -> Any:
+        for key, remedy in GONE.items():
+            if isinstance(tree, dict) and key in tree:
+                raise ValueError(f"{key}: this key is gone. {remedy}")
+        return tree
+
+    @model_validator(mode="after")
+    def _candidates_have_names_of_their_own(self) -> Self:
+        names = [one.name for one in self.candidates]
+        repeated = [name for name in names if names.count(name) > 1]
+        if repeated:
+            raise ValueError(f"`candidates` names {repeated[0]!r} more than once")
+        return self
 
     @model_validator(mode="after")
     def _target_is_a_column_of_its_own(self) -> Self:
@@ -141,18 +133,26 @@ class ProblemConfig(Section):
     ) -> ProblemConfig:
         """Return a copy with the given values in place of the file's.
 
-        Parameters of the file's model are dropped when another model is named.
+        With a model's name, that candidate alone remains.
 
         Raises
         ------
         ConfigError
-            When a value is not allowed.
+            When a value is not allowed, or no candidate has that name.
         """
         tree = self.model_dump()
         if random_state is not None:
             tree["split"]["random_state"] = random_state
         if test_size is not None:
             tree["split"]["test_size"] = test_size
-        if model is not None and model != self.model.name:
-            tree["model"] = {"name": model}
+        if model is not None:
+            tree["candidates"] = [self.candidate(model).model_dump()]
         return self.validated(tree, self._source)
+
+    def candidate(self, name: str) -> Candidate:
+        """Return the candidate of that name, or raise ConfigError."""
+        for one in self.candidates:
+            if one.name == name:
+                return one
+        known = ", ".join(one.name for one in self.candidates)
+        raise ConfigError(f"{self._source}: model: Got {name!r}. Must be one of {known}")

@@ -1,66 +1,106 @@
-"""How good a model is: on the hold-out, and by repeated stratified cross-validation."""
+"""How good a model is: its verdicts on rows, and every metric of them with an interval."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
-from sklearn.model_selection import RepeatedStratifiedKFold
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from ml_pipeline.ml.intervals import bootstrap, corrected_t, wilson
-from ml_pipeline.ml.metrics import METRICS, Bools, Floats, score
-from ml_pipeline.ml.training import build_pipeline
+from ml_pipeline.ml.intervals import bootstrap, wilson
+from ml_pipeline.ml.metrics import METRICS, Bools, Floats, score, score_classes
 from ml_pipeline.ml.validation import feature_names
 
 if TYPE_CHECKING:
     from ml_pipeline.config import ProblemConfig
 
 Figures = dict[str, dict[str, float]]
+FEWEST_IN_GROUP = 10
 
 
-def predict(model: Pipeline, frame: pd.DataFrame, config: ProblemConfig) -> pd.DataFrame:
-    """Return the model's verdict on each row.
+def verdicts(model: BaseEstimator, frame: pd.DataFrame, config: ProblemConfig) -> pd.DataFrame:
+    """Return the model's verdict on each row, with the frame's index.
 
     Returns
     -------
-    DataFrame of shape (n_rows, 4)
-        `row_id` (the id columns' text joined by '/', else the row's place in the file),
-        `y_true`, `y_pred` (labels), `score` (probability of the positive class).
+    DataFrame of shape (n_rows, 3) or (n_rows, 3 + n_classes)
+        `y_true`, `y_pred` (labels), `score`: the probability of the positive class. With more than
+        two classes `score` is that of the predicted class, and `score_<label>` each class's.
     """
+    features = frame[feature_names(frame, config)]
     with threadpool_limits(1):
-        features = frame[feature_names(frame, config)]
-        probability = model.predict_proba(features)[:, _positive_column(model, config)]
+        probability = model.predict_proba(features)
         labels = model.predict(features)
-    return pd.DataFrame(
-        {
-            "row_id": _row_ids(frame, config),
-            "y_true": frame[config.target.column].to_numpy(),
-            "y_pred": labels,
-            "score": probability,
-        },
+    table = pd.DataFrame(
+        {"y_true": frame[config.target.column].to_numpy(), "y_pred": labels}, index=frame.index
     )
+    classes = [str(label) for label in model.classes_]
+    if len(classes) == 2:
+        return table.assign(score=probability[:, classes.index(str(config.target.positive))])
+    each = {f"score_{label}": probability[:, k] for k, label in enumerate(classes)}
+    return table.assign(score=probability.max(axis=1), **each)
+
+
+def predict(model: Pipeline, frame: pd.DataFrame, config: ProblemConfig) -> pd.DataFrame:
+    """Return `verdicts` with, in front, `row_id`.
+
+    It is the id columns' text joined by '/', else the row's place in the file.
+    """
+    table = verdicts(model, frame, config).reset_index(drop=True)
+    table.insert(0, "row_id", _row_ids(frame, config))
+    return table
+
+
+def score_verdicts(
+    table: pd.DataFrame, positive: str | None, weights: Floats | None = None
+) -> dict[str, Floats]:
+    """Compute every metric of `verdicts`; see `metrics.score` and `metrics.score_classes`.
+
+    Parameters
+    ----------
+    table
+        As `verdicts` returns it.
+    positive
+        The positive label of two; unused with more classes.
+    weights : shape (n_weightings, n_rows), optional
+    """
+    classes = classes_of(table)
+    if not classes:
+        hits = [_equal(table[name], positive) for name in ("y_true", "y_pred")]
+        return score(hits[0], hits[1], table["score"].to_numpy(dtype=float), weights)
+    places = [_places(table[name], classes) for name in ("y_true", "y_pred")]
+    probability = table[[f"score_{label}" for label in classes]].to_numpy(dtype=float)
+    return score_classes(places[0], places[1], probability, weights)
+
+
+def classes_of(table: pd.DataFrame) -> list[str]:
+    """Return the labels that have a score of their own; none in a two-class problem."""
+    names = [str(name) for name in table.columns]
+    return [name.removeprefix("score_") for name in names if name.startswith("score_")]
 
 
 def holdout(predictions: pd.DataFrame, config: ProblemConfig) -> Figures:
     """Return each metric on the hold-out with its 95 % interval.
 
-    Proportions (accuracy, precision, recall, specificity) get Wilson's interval, the others a
-    stratified percentile bootstrap, seeded by the configuration.
+    Proportions (accuracy; with two classes precision, recall, specificity) get Wilson's interval,
+    the others a stratified percentile bootstrap, seeded by the configuration.
 
     Returns
     -------
     dict of metric to `value`, `low`, `high`
     """
-    y_true = (predictions["y_true"] == config.target.positive).to_numpy(dtype=bool)
-    y_pred = (predictions["y_pred"] == config.target.positive).to_numpy(dtype=bool)
-    y_score = predictions["score"].to_numpy(dtype=float)
-    values = score(y_true, y_pred, y_score)
-    intervals = bootstrap(y_true, y_pred, y_score, config.split.random_state)
-    intervals |= _proportions(y_true, y_pred)
+    positive = config.target.positive
+    values = score_verdicts(predictions, positive)
+    intervals = bootstrap(
+        predictions["y_true"].to_numpy(),
+        lambda weights: score_verdicts(predictions, positive, weights),
+        config.split.random_state,
+    )
+    intervals |= _proportions(predictions, positive)
     return {
         metric: {
             "value": float(values[metric][0]),
@@ -71,66 +111,58 @@ def holdout(predictions: pd.DataFrame, config: ProblemConfig) -> Figures:
     }
 
 
-def cross_validation(frame: pd.DataFrame, config: ProblemConfig) -> dict[str, object]:
-    """Return each metric's mean over repeated stratified k-fold, with sd and 95 % interval.
-
-    Give it all rows, hold-out included: it estimates how the configured procedure does on data
-    of this kind, and nothing is chosen by it, since model and parameters are fixed beforehand;
-    so it tunes nothing on the test set. On the training rows alone it would estimate the same
-    with a fifth less data (on WDBC, 10x10 accuracy then varies from .968 to .985 with the seed
-    of the split; on all rows from .977 to .979). Every step that learns is refitted in each fold.
-
-    Returns
-    -------
-    dict
-        metric to `mean`, `sd`, `low`, `high` (Nadeau and Bengio's corrected t), and `folds`,
-        `repeats`
-    """
-    protocol = config.cross_validation
-    y_true = (frame[config.target.column] == config.target.positive).to_numpy(dtype=bool)
-    features = frame[feature_names(frame, config)].to_numpy(dtype=float)
-    with threadpool_limits(1):
-        scores = _fold_scores(features, y_true, config)
-    n_test = len(frame) // protocol.folds
-    figures: dict[str, object] = {}
-    for metric in METRICS:
-        bounds = (-1.0, 1.0) if metric == "matthews_corrcoef" else (0.0, 1.0)
-        low, high = corrected_t(scores[metric], len(frame) - n_test, n_test, bounds)
-        mean, sd = float(scores[metric].mean()), float(scores[metric].std(ddof=1))
-        figures[metric] = {"mean": mean, "sd": sd, "low": low, "high": high}
-    return figures | {"folds": protocol.folds, "repeats": protocol.repeats}
-
-
-def _fold_scores(features: Floats, y_true: Bools, config: ProblemConfig) -> dict[str, Floats]:
-    protocol = config.cross_validation
-    splitter = RepeatedStratifiedKFold(
-        n_splits=protocol.folds,
-        n_repeats=protocol.repeats,
-        random_state=config.split.random_state,
+def confusion_matrix(predictions: pd.DataFrame) -> dict[str, Any]:
+    """Return `labels` and `counts`: a row per true label, a column per predicted one."""
+    labels = sorted({*predictions["y_true"].astype(str), *predictions["y_pred"].astype(str)})
+    true, guess = (
+        pd.Categorical(predictions[name].astype(str), labels) for name in ("y_true", "y_pred")
     )
-    model = build_pipeline(config)
-    folds = []
-    for train, test in splitter.split(features, y_true):
-        fitted = clone(model).fit(features[train], y_true[train])
-        probability = fitted.predict_proba(features[test])[:, 1]
-        folds.append(score(y_true[test], fitted.predict(features[test]), probability))
-    return {metric: np.concatenate([fold[metric] for fold in folds]) for metric in METRICS}
+    counts = pd.crosstab(true, guess, dropna=False).to_numpy()
+    return {"labels": labels, "counts": counts.tolist()}
 
 
-def _proportions(y_true: Bools, y_pred: Bools) -> dict[str, tuple[float, float]]:
+def by_group(
+    predictions: pd.DataFrame, groups: pd.Series, config: ProblemConfig
+) -> dict[str, Figures]:
+    """Return `holdout` for each group of rows; a group with too few rows or one class is left out.
+
+    Parameters
+    ----------
+    predictions
+        As `predict` returns it.
+    groups : shape (n_rows,)
+        Each row's group, in the same order.
+    """
+    figures = {}
+    labels = set(predictions["y_true"])
+    for name, part in predictions.groupby(groups.astype(str).to_numpy()):
+        if len(part) >= FEWEST_IN_GROUP and set(part["y_true"]) == labels:
+            figures[str(name)] = holdout(part, config)
+    return figures
+
+
+def _proportions(predictions: pd.DataFrame, positive: str | None) -> dict[str, tuple[float, float]]:
     def proportion(hits: Bools, among: Bools) -> tuple[float, float]:
         return wilson(int((hits & among).sum()), int(among.sum()))
 
-    return {
-        "accuracy": proportion(y_true == y_pred, np.ones_like(y_true)),
+    hit = (predictions["y_true"] == predictions["y_pred"]).to_numpy(dtype=bool)
+    found = {"accuracy": proportion(hit, np.ones_like(hit))}
+    if classes_of(predictions):
+        return found
+    y_true, y_pred = (_equal(predictions[name], positive) for name in ("y_true", "y_pred"))
+    return found | {
         "precision": proportion(y_true, y_pred),
         "recall": proportion(y_pred, y_true),
         "specificity": proportion(~y_pred, ~y_true),
     }
 
 
-def _positive_column(model: Pipeline, config: ProblemConfig) -> int:
-    return list(model.classes_).index(config.target.positive)
+def _equal(column: pd.Series, label: str | None) -> Bools:
+    return (column == label).to_numpy(dtype=bool)
+
+
+def _places(column: pd.Series, labels: list[str]) -> NDArray[np.intp]:
+    return np.array(pd.Index(labels).get_indexer(pd.Index(column.astype(str))), dtype=np.intp)
 
 
 def _row_ids(frame: pd.DataFrame, config: ProblemConfig) -> list[str]:

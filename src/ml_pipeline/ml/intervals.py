@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ml_pipeline.ml.metrics import Bools, Floats, score
+from ml_pipeline.ml.metrics import Floats
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -24,7 +26,10 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
 
 def bootstrap(
-    y_true: Bools, y_pred: Bools, y_score: Floats, random_state: int, resamples: int = RESAMPLES
+    labels: NDArray[Any],
+    compute: Callable[[Floats], dict[str, Floats]],
+    random_state: int,
+    resamples: int = RESAMPLES,
 ) -> dict[str, tuple[float, float]]:
     """Return percentile intervals of every metric from stratified resampling of the rows.
 
@@ -34,15 +39,18 @@ def bootstrap(
 
     Parameters
     ----------
-    y_true, y_pred, y_score : shape (n_rows,)
-        See `metrics.score`.
+    labels : shape (n_rows,)
+        The true ones.
+    compute
+        Gives, for weights of shape (n_weightings, n_rows), each metric's values.
+    random_state
+        Seed of the resampling.
     """
     generator = np.random.default_rng(random_state)
-    block = max(1, LARGEST_BLOCK // len(y_true))
+    strata = [np.flatnonzero(labels == label) for label in np.unique(labels)[::-1]]
+    block = max(1, LARGEST_BLOCK // len(labels))
     sizes = [min(block, resamples - start) for start in range(0, resamples, block)]
-    blocks = [
-        score(y_true, y_pred, y_score, _resampled_counts(y_true, size, generator)) for size in sizes
-    ]
+    blocks = [compute(_resampled_counts(strata, size, generator)) for size in sizes]
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     return {
         metric: _pair(np.quantile(np.concatenate([one[metric] for one in blocks]), tails))
@@ -55,26 +63,34 @@ def corrected_t(
 ) -> tuple[float, float]:
     """Return the interval of a mean over repeated k-fold scores, cut to the metric's bounds.
 
-    Training sets overlap, so the naive variance is too small; Nadeau and Bengio (2003) put
-    1/n + n_test/n_train in place of 1/n.
-
     Parameters
     ----------
     scores : shape (n_folds * n_repeats,)
     n_train, n_test
         Rows in one fold's training and test part.
     """
-    n = len(scores)
-    mean = float(np.mean(scores))
-    error = math.sqrt((1 / n + n_test / n_train) * float(np.var(scores, ddof=1)))
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
+    mean, n = float(np.mean(scores)), len(scores)
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * corrected_error(
+        scores, n_train, n_test
+    )
     return max(bounds[0], mean - reach), min(bounds[1], mean + reach)
 
 
-def _resampled_counts(y_true: Bools, resamples: int, generator: np.random.Generator) -> Floats:
+def corrected_error(scores: NDArray[np.float64], n_train: int, n_test: int) -> float:
+    """Return the standard error of a mean over repeated k-fold scores.
+
+    Training sets overlap, so the naive variance is too small; Nadeau and Bengio (2003) put
+    1/n + n_test/n_train in place of 1/n.
+    """
+    return math.sqrt((1 / len(scores) + n_test / n_train) * float(np.var(scores, ddof=1)))
+
+
+def _resampled_counts(
+    strata: list[NDArray[np.intp]], resamples: int, generator: np.random.Generator
+) -> Floats:
     """How often each row was drawn, shape (resamples, n_rows)."""
-    counts = np.empty((resamples, len(y_true)))
-    for rows in (np.flatnonzero(y_true), np.flatnonzero(~y_true)):
+    counts = np.empty((resamples, sum(map(len, strata))))
+    for rows in strata:
         drawn = generator.integers(len(rows), size=(resamples, len(rows)))
         drawn += np.arange(resamples)[:, None] * len(rows)
         flat = np.bincount(drawn.ravel(), minlength=resamples * len(rows))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +25,6 @@ __all__ = ["check_rows", "feature_names", "report_of", "training_schema", "valid
 
 log = logging.getLogger(__name__)
 
-FEWEST_PER_CLASS = 10
 MOST_STRAY = 0.05
 MANY_LABELS = 50
 MANY_CATEGORIES = 100
@@ -131,8 +129,8 @@ def _check_labels(target: pd.Series, config: ProblemConfig) -> None:
 
 def _check_class_sizes(target: pd.Series, config: ProblemConfig) -> None:
     """Demand a row of each class for every fold and for the hold-out."""
-    folds, test_size = _folds(config), config.split.test_size
-    needed = max(FEWEST_PER_CLASS, folds, math.ceil(1 / test_size))
+    folds, test_size = config.selection.plan.folds, config.split.test_size
+    needed = config.selection.fewest_per_class(test_size)
     counts = target.value_counts()
     if counts.min() < needed:
         hint = ". Is it a number to be predicted, not a class?" if len(counts) > MANY_LABELS else ""
@@ -141,10 +139,6 @@ def _check_class_sizes(target: pd.Series, config: ProblemConfig) -> None:
             f"row(s) with label {counts.idxmin()!r}. Must be at least {needed} for {folds} folds "
             f"and test_size {test_size}{hint}"
         )
-
-
-def _folds(config: ProblemConfig) -> int:
-    return config.cross_validation.folds
 
 
 def _features(frame: pd.DataFrame, config: ProblemConfig, findings: Findings) -> dict[str, Feature]:

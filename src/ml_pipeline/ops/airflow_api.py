@@ -30,12 +30,25 @@ class TaskState:
         From 1 on.
     seconds
         How long it has run; None before its end.
+    map_index
+        Which of the task's copies it is; -1 where it is not mapped.
+    copy
+        What Airflow calls that copy.
     """
 
     task_id: str
     state: str
     try_number: int
     seconds: float | None
+    map_index: int = -1
+    copy: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The task's name, with that of its copy where it is mapped."""
+        if self.map_index < 0:
+            return self.task_id
+        return f"{self.task_id} {self.copy or self.map_index}"
 
 
 class AirflowApi:
@@ -91,12 +104,13 @@ class AirflowApi:
 
     def follow(self, dag_id: str, run_id: str) -> Iterator[TaskState | None]:
         """Yield each change of a task's state until the run has ended, None between two looks."""
-        seen: dict[str, tuple[str, int]] = {}
+        seen: dict[tuple[str, int], tuple[str, int]] = {}
         while True:
             has_ended = self.run_state(dag_id, run_id) in FINISHED
             for task in self._task_states(dag_id, run_id):
-                if seen.get(task.task_id) != (task.state, task.try_number):
-                    seen[task.task_id] = (task.state, task.try_number)
+                key, now = (task.task_id, task.map_index), (task.state, task.try_number)
+                if seen.get(key) != now:
+                    seen[key] = now
                     yield task
             if has_ended:
                 return
@@ -116,10 +130,11 @@ class AirflowApi:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
         return self._get(f"{path}/xcomEntries/return_value", deserialize=False)["value"]
 
-    def errors_in_log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[str]:
+    def errors_in_log(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
         """Return the messages of the errors in a task's log, each with its exception's."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
-        entries = self._get(path, full_content=True)["content"]
+        instance = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}"
+        path = f"{instance}/logs/{task.try_number}"
+        entries = self._get(path, full_content=True, map_index=task.map_index)["content"]
         events = [entry for entry in entries if isinstance(entry, dict)]
         return [_message(entry) for entry in events if entry.get("level") in {"error", "critical"}]
 
@@ -127,7 +142,14 @@ class AirflowApi:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
         tasks = self._get(path, order_by="start_date")["task_instances"]
         return [
-            TaskState(task["task_id"], task["state"], task["try_number"], task["duration"])
+            TaskState(
+                task["task_id"],
+                task["state"],
+                task["try_number"],
+                task["duration"],
+                task["map_index"],
+                task["rendered_map_index"],
+            )
             for task in tasks
             if task["state"]
         ]

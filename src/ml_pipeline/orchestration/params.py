@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PARAMS = ("random_state", "test_size", "model")
 
 
-def training_params(config: ProblemConfig, models: list[str]) -> dict[str, Param]:
+def training_params(config: ProblemConfig) -> dict[str, Param]:
     """Return the Params with their JSON schema; the YAML file gives the defaults."""
     return {
         "random_state": Param(
@@ -36,11 +36,11 @@ def training_params(config: ProblemConfig, models: list[str]) -> dict[str, Param
             description="Share of the rows that is held out.",
         ),
         "model": Param(
-            config.model.name,
-            type="string",
-            enum=models,
+            None,
+            type=["null", "string"],
+            enum=[None, *(one.name for one in config.candidates)],
             title="Model",
-            description="Which estimator to train; its parameters come from the YAML file.",
+            description="Train this candidate alone; by default all compete.",
         ),
     }
 

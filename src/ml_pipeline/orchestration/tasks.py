@@ -1,4 +1,4 @@
-"""The six tasks: each is one call of `ml_pipeline.pipeline`, with this run's configuration.
+"""The tasks: each is one call of `ml_pipeline.pipeline`, with this run's configuration.
 
 Heavy libraries are imported inside the tasks: the DAG processor parses this file again and again.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import get_current_context, task
+from airflow.sdk import TriggerRule, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from ml_pipeline.orchestration.faults import hopeless_fails_at_once
 from ml_pipeline.orchestration.params import applied
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from ml_pipeline.config import ProblemConfig
@@ -25,7 +28,7 @@ def load_data(config_file: str) -> pd.DataFrame:
     from ml_pipeline import pipeline
 
     with hopeless_fails_at_once():
-        return pipeline.load_data(_config(config_file))
+        return pipeline.load_data(config_of(config_file))
 
 
 @task(multiple_outputs=False)
@@ -34,7 +37,7 @@ def validate_data(frame: pd.DataFrame, config_file: str) -> pd.DataFrame:
     from ml_pipeline import pipeline
 
     with hopeless_fails_at_once():
-        return pipeline.validate_data(frame, _config(config_file))
+        return pipeline.validate_data(frame, config_of(config_file))
 
 
 @task(multiple_outputs=False)
@@ -43,35 +46,62 @@ def preprocess_data(frame: pd.DataFrame, config_file: str) -> dict[str, pd.DataF
     from ml_pipeline import pipeline
 
     with hopeless_fails_at_once():
-        return pipeline.preprocess_data(frame, _config(config_file))
+        return pipeline.preprocess_data(frame, config_of(config_file))
+
+
+@task(multiple_outputs=False, map_index_template="{{ task.op_kwargs['candidate'] }}")
+def cross_validate(
+    parts: dict[str, pd.DataFrame], candidate: str, config_file: str
+) -> dict[str, Any]:
+    """Try one candidate on the folds that all share; skip it where another alone is wanted."""
+    from ml_pipeline import pipeline
+
+    config = config_of(config_file)
+    if candidate not in [one.name for one in config.candidates]:
+        raise AirflowSkipException(f"This run trains {config.candidates[0].name} alone")
+    with hopeless_fails_at_once():
+        return pipeline.cross_validate(parts["train"], config, candidate)
+
+
+@task(multiple_outputs=False, trigger_rule=TriggerRule.NONE_FAILED)
+def select_model(outcomes: Sequence[dict[str, Any]], config_file: str) -> dict[str, Any]:
+    """Choose one of the candidates by its mean and the one-standard-error rule."""
+    from ml_pipeline import pipeline
+
+    return pipeline.select_model(outcomes, config_of(config_file))
 
 
 @task(multiple_outputs=False)
-def train_model(parts: dict[str, pd.DataFrame], config_file: str) -> dict[str, Any]:
-    """Fit the model on the training rows, stage its files and record their checksum."""
+def train_model(
+    parts: dict[str, pd.DataFrame], choice: dict[str, Any], config_file: str
+) -> dict[str, Any]:
+    """Fit the chosen model on the training rows, stage its files and record their checksum."""
     from ml_pipeline import pipeline
     from ml_pipeline.orchestration import results_db
 
-    config = _config(config_file)
-    run = _run(config)
+    config = config_of(config_file)
+    run = run_of(config)
     with hopeless_fails_at_once():
-        reference = pipeline.train_model(parts["train"], config, run)
+        reference = pipeline.train_model(parts["train"], choice, config, run)
     results_db.record_model(run, reference)
     return reference
 
 
 @task(multiple_outputs=False)
 def evaluate_model(
-    parts: dict[str, pd.DataFrame], reference: dict[str, Any], config_file: str
+    parts: dict[str, pd.DataFrame],
+    choice: dict[str, Any],
+    reference: dict[str, Any],
+    config_file: str,
 ) -> dict[str, Any]:
-    """Judge the recorded model on the hold-out, and its recipe by cross-validation."""
+    """Judge the recorded model on the hold-out."""
     from ml_pipeline import pipeline
     from ml_pipeline.orchestration import results_db
 
-    config = _config(config_file)
-    trusted = results_db.recorded_reference(_run(config), reference)
+    config = config_of(config_file)
+    trusted = results_db.recorded_reference(run_of(config), reference)
     with hopeless_fails_at_once():
-        return pipeline.evaluate_model(parts["train"], parts["test"], trusted, config)
+        return pipeline.evaluate_model(parts, choice, trusted, config)
 
 
 @task(multiple_outputs=False)
@@ -82,8 +112,8 @@ def save_results(
     from ml_pipeline import pipeline
     from ml_pipeline.orchestration import results_db
 
-    config = _config(config_file)
-    run = _run(config)
+    config = config_of(config_file)
+    run = run_of(config)
     trusted = results_db.recorded_reference(run, reference)
     with hopeless_fails_at_once():
         summary = pipeline.save_results(evaluation, trusted, config, run)
@@ -91,7 +121,7 @@ def save_results(
     return summary
 
 
-def _config(config_file: str) -> ProblemConfig:
+def config_of(config_file: str) -> ProblemConfig:
     """Return the configuration with what was chosen at trigger time."""
     from ml_pipeline.config import load
 
@@ -99,7 +129,8 @@ def _config(config_file: str) -> ProblemConfig:
         return applied(load(config_file), get_current_context()["params"])
 
 
-def _run(config: ProblemConfig) -> Run:
+def run_of(config: ProblemConfig) -> Run:
+    """Return where this run's results go."""
     from ml_pipeline.storage import Run, results_root
 
     dag_run = get_current_context()["dag_run"]

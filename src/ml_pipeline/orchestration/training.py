@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import DAG
 
-from ml_pipeline.config import MODELS, ProblemConfig
+from ml_pipeline.config import ProblemConfig
 from ml_pipeline.orchestration import tasks
 from ml_pipeline.orchestration.params import training_params
 
@@ -18,8 +18,9 @@ LAST_RETRY = timedelta(minutes=5)
 DOC = """
 **{description}**
 
-Reads the data, refuses what is bad, splits, trains, judges and publishes `results/<run>/`, and
-writes the figures to `results_db`. DataFrames pass from task to task through XCom.
+Reads the data, refuses what is bad, splits, tries every candidate on the same folds, trains the
+chosen one, judges it on the hold-out, publishes `results/<run>/`, and writes the figures to
+`results_db`. DataFrames pass from task to task through XCom.
 
 Trigger it with other parameters to compare: a parameter given here wins over `config/{name}.yaml`.
 """
@@ -37,7 +38,7 @@ def build_training_dag(config: ProblemConfig) -> DAG:
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
-        params=training_params(config, list(MODELS)),
+        params=training_params(config),
         tags=["training", name],
         default_args={
             "owner": "ml-pipeline",
@@ -47,15 +48,19 @@ def build_training_dag(config: ProblemConfig) -> DAG:
             "max_retry_delay": LAST_RETRY,
         },
     ) as dag:
-        _chain_tasks(str(config.source))
+        _chain_tasks(config)
     return dag
 
 
-def _chain_tasks(file: str) -> None:
+def _chain_tasks(config: ProblemConfig) -> None:
+    file, names = str(config.source), [one.name for one in config.candidates]
     # Each call returns an XComArg, which stands for the value that the task will return.
     loaded: Any = tasks.load_data(file)
     frame: Any = tasks.validate_data(loaded, file)
     parts: Any = tasks.preprocess_data(frame, file)
-    reference: Any = tasks.train_model(parts, file)
-    evaluation: Any = tasks.evaluate_model(parts, reference, file)
+    trial = tasks.cross_validate.partial(parts=parts, config_file=file)
+    outcomes: Any = trial.expand(candidate=names)
+    choice: Any = tasks.select_model(outcomes, file)
+    reference: Any = tasks.train_model(parts, choice, file)
+    evaluation: Any = tasks.evaluate_model(parts, choice, reference, file)
     tasks.save_results(evaluation, reference, file)

@@ -27,6 +27,7 @@ LIBRARIES = ("ml-pipeline", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 # read from the file would let the file vouch for itself. A tree's arrays are not checked when it
 # is rebuilt, so that trust rests on the recorded checksum.
 TRUSTED_TYPES = (
+    "ml_pipeline.ml.threshold.AimedThresholdClassifier",
     "ml_pipeline.ml.transformers.DateParts",
     "ml_pipeline.ml.transformers.QuantileClipper",
     "numpy.dtype",
@@ -41,6 +42,7 @@ TRUSTED_TYPES = (
     "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.neighbors._ball_tree.BallTree",
     "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
 )
 

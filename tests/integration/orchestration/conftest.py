@@ -95,5 +95,6 @@ def _write_problems(root: Path) -> None:
     for name in (*data, "missing_file"):
         problem = shipped.replace("data/wdbc.data", f"data/{name}.data")
         (root / "config" / f"{name}.yaml").write_text(problem)
-    quick = shipped.replace("repeats: 10", "repeats: 1").replace("folds: 10", "folds: 3")
+    quick = shipped.replace("protocol: standard", "protocol: quick")
+    quick += "\ncandidates: [logistic_regression, k_nearest_neighbors]\n"
     (root / "config" / "quick.yaml").write_text(quick)

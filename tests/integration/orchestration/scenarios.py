@@ -63,7 +63,11 @@ class Stage:
             "run_id": run.run_id,
             "state": str(run.state),
             "tasks": {
-                one.task_id: [str(one.state), one.try_number] for one in run.get_task_instances()
+                one.task_id if one.map_index < 0 else f"{one.task_id} {one.rendered_map_index}": [
+                    str(one.state),
+                    one.try_number,
+                ]
+                for one in run.get_task_instances()
             },
             "log": self.log_file(name).read_text(),
         }

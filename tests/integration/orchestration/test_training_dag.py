@@ -7,6 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from ml_pipeline.cli.run import run
+from ml_pipeline.config import MODELS
 from ml_pipeline.ml.metrics import METRICS
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for all scenarios
@@ -14,6 +15,8 @@ TASKS = (
     "load_data",
     "validate_data",
     "preprocess_data",
+    *(f"cross_validate {name}" for name in MODELS),
+    "select_model",
     "train_model",
     "evaluate_model",
     "save_results",
@@ -27,12 +30,13 @@ FILES = {
     "model.joblib",
 }
 FIGURES = ("holdout", "cross_validation")
+CHOICE = ("selection", "nested")
 FAULT = "Task failed with exception"
 
 
 def figures(document):
     """Return the figures as text: two that differ in a digit or in their order differ here."""
-    return json.dumps([document[part] for part in FIGURES])
+    return json.dumps([document[part] for part in FIGURES + CHOICE])
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +92,7 @@ def test_the_figures_stand_once_in_results_db(played):
     assert folder == str(played.folder("whole"))
     rows = played.rows("whole", "metrics", "protocol, metric, value, sd, low, high")
     recorded = {(protocol, metric): rest for protocol, metric, *rest in rows}
-    assert len(rows) == len(recorded) == 2 * len(METRICS)
+    assert len(rows) == len(recorded) == 3 * len(METRICS)
     for metric in METRICS:
         held_out, folded = (document[part][metric] for part in FIGURES)
         assert recorded["holdout", metric] == [
@@ -123,7 +127,7 @@ def test_the_recorded_checksums_are_those_of_the_published_files(played):
 
 
 @pytest.mark.parametrize(
-    ("table", "count"), [("runs", 1), ("metrics", 20), ("predictions", 114), ("models", 1)]
+    ("table", "count"), [("runs", 1), ("metrics", 26), ("predictions", 114), ("models", 1)]
 )
 def test_a_run_that_is_run_again_leaves_each_row_once(played, table, count):
     assert played["quick again"]["run_id"] == played["quick"]["run_id"]
@@ -186,6 +190,15 @@ def test_a_param_given_at_trigger_time_wins_over_the_yaml_and_is_recorded(played
     assert (document["model"], document["random_state"]) == ("k_nearest_neighbors", 7)
     assert manifest["params"] == params == {**chosen, "model_parameters": {}}
     assert len(played.rows("params", "predictions", "*")) == 171
+
+
+def test_a_model_given_at_trigger_time_is_tried_alone(played):
+    tasks = played["params"]["tasks"]
+
+    assert tasks["cross_validate k_nearest_neighbors"] == ["success", 1]
+    assert tasks["cross_validate logistic_regression"][0] == "skipped"
+    (alone,) = played.document("params")["selection"]["candidates"]
+    assert alone["name"] == "k_nearest_neighbors"
 
 
 def test_an_unknown_param_fails_the_run_at_once(played):
@@ -259,7 +272,8 @@ def assert_failed_at_once(played, scenario, task, message):
     run = played[scenario]
     assert run["state"] == "failed"
     assert run["tasks"][task] == ["failed", 1]
-    after = TASKS[TASKS.index(task) + 1 :]
+    tasks = [name for name in TASKS if not name.startswith("cross_validate")]
+    after = tasks[tasks.index(task) + 1 :]
     assert {name: run["tasks"][name][0] for name in after} == dict.fromkeys(
         after, "upstream_failed"
     )

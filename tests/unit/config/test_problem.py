@@ -35,13 +35,14 @@ def test_the_shipped_configuration_describes_the_breast_cancer_data():
     assert Path(config.data_location) == SHIPPED.parents[1] / "data" / "wdbc.data"
     assert len(config.data.columns) == 32
     assert (config.target.column, config.target.positive) == ("diagnosis", "M")
-    assert (config.cross_validation.folds, config.cross_validation.repeats) == (10, 10)
+    assert config.selection.plan == (10, 3, 3, 1)
 
 
 def test_defaults_fill_what_a_minimal_configuration_leaves_out():
     config = ProblemConfig.validated(minimal(), Path("/x/wine.yaml"))
 
-    assert config.model.name == "logistic_regression"
+    assert [one.name for one in config.candidates] == list(MODELS)
+    assert (config.selection.metric, config.selection.protocol) == ("roc_auc", "standard")
     assert config.split.test_size == 0.2
     assert config.schedule is None
     assert config.data.header is None
@@ -56,13 +57,46 @@ def test_defaults_fill_what_a_minimal_configuration_leaves_out():
         ({"split": {"random_state": 1.5}}, "split.random_state: Got 1.5. Must be a valid integer"),
         ({"split": {"random_state": -1}}, "split.random_state: Got -1. Must be greater than"),
         ({"split": {"random_state": 2**32}}, "split.random_state: Got 4294967296. Must be less"),
-        ({"cross_validation": {"folds": 1}}, "cross_validation.folds: Got 1. Must be greater"),
-        ({"model": {"name": "xgb"}}, "model.name: Got 'xgb'. Must be one of 'logistic_regression'"),
+        ({"selection": {"folds": 1}}, "selection.folds: Got 1. Must be greater"),
+        ({"selection": "quick"}, "selection: Got 'quick'. Must be a section with keys and values"),
         (
-            {"model": {"parameters": {"random_state": 1}}},
-            "model: `random_state` belongs to `split`",
+            {"selection": {"metric": "auc"}},
+            "selection.metric: Got 'auc'. Must be one of ",
         ),
-        ({"model": "svc"}, "model: Got 'svc'. Must be a section with keys and values"),
+        ({"selection": {"row_caps": {"svc": 1}}}, "selection.row_caps.svc: Got 1. Must be greater"),
+        (
+            {"selection": {"threshold": {"maximise": "recall", "maximize": "recall"}}},
+            "selection.threshold.maximise: unknown key. Must be one of maximize, at_least. Did you",
+        ),
+        (
+            {"selection": {"threshold": {"maximize": "recall", "at_least": {"specificity": 2}}}},
+            "selection.threshold.at_least.specificity: Got 2. Must be less than or equal to 1",
+        ),
+        ({"candidates": []}, "candidates: Got []. List must have at least 1 item"),
+        ({"candidates": ["svc", "svc"]}, "`candidates` names 'svc' more than once"),
+        (
+            {"candidates": ["xgb"]},
+            "candidates.0: Got the name 'xgb'. Must be one of logistic_regression, svc, ",
+        ),
+        (
+            {"candidates": [{"name": "x", "estimator": "os.system"}]},
+            "candidates.0: Got the estimator 'os.system'. Must be one of sklearn.",
+        ),
+        (
+            {"candidates": [{"name": "svc", "paramters": {}}]},
+            "candidates.0.paramters: unknown key. Must be one of name, estimator, ",
+        ),
+        (
+            {"candidates": [{"name": "svc", "parameters": {"random_state": 1}}]},
+            "candidates.0: `random_state` belongs to `split`",
+        ),
+        (
+            {"candidates": [{"name": "svc", "grid": {"class_weight": ["balanced"]}}]},
+            "candidates.0: `class_weight` belongs to `selection`",
+        ),
+        ({"candidates": [{"name": "svc", "grid": {"C": []}}]}, "candidates.0.grid.C: Got []. List"),
+        ({"model": {"name": "svc"}}, "model: this key is gone. Write `candidates: [{name: "),
+        ({"cross_validation": {}}, "cross_validation: this key is gone. Write `selection: {folds"),
         ({"schedule": "daily"}, "schedule: Got 'daily'. Must be null, five cron fields or one of"),
         ({"schedule": "* * *"}, "schedule: Got '* * *'. Must be null, five cron fields"),
         ({"schedule": "* * * * * *"}, "schedule: Got '* * * * * *'. Must be null, five cron"),
@@ -184,9 +218,9 @@ def test_params_win_over_the_file_and_leave_it_unchanged():
     other = config.with_params(random_state=7, test_size=0.3, model="svc")
 
     assert (other.split.random_state, other.split.test_size) == (7, 0.3)
-    assert other.model.name == "svc"
+    assert [one.name for one in other.candidates] == ["svc"]
     assert (other.name, other.data_location) == (config.name, config.data_location)
-    assert (config.split.random_state, config.model.name) == (42, "logistic_regression")
+    assert (config.split.random_state, len(config.candidates)) == (42, 5)
 
 
 def test_params_that_are_not_given_change_nothing():
@@ -195,12 +229,23 @@ def test_params_that_are_not_given_change_nothing():
     assert config.with_params() == config
 
 
-def test_parameters_go_with_their_model_when_another_is_named():
-    tree = minimal(model={"name": "svc", "parameters": {"C": 3}})
+def test_a_model_named_at_trigger_time_remains_alone_with_its_parameters():
+    tree = minimal(candidates=["random_forest", {"name": "svc", "parameters": {"C": 3}}])
     config = ProblemConfig.validated(tree, Path("w.yaml"))
 
-    assert config.with_params(model="svc").model.parameters == {"C": 3}
-    assert config.with_params(model="random_forest").model.parameters == {}
+    (alone,) = config.with_params(model="svc").candidates
+
+    assert (alone.name, alone.parameters) == ("svc", {"C": 3})
+
+
+def test_a_protocol_gives_folds_and_repeats_unless_they_are_given():
+    def plan(**selection):
+        return ProblemConfig.validated(minimal(selection=selection), Path("w.yaml")).selection.plan
+
+    assert plan(protocol="quick") == (3, 1, 0, 0)
+    assert plan(protocol="full") == (10, 10, 5, 3)
+    assert plan(folds=5) == (5, 3, 3, 1)
+    assert plan(protocol="full", repeats=2) == (10, 2, 5, 2)
 
 
 @pytest.mark.parametrize("param", [{"model": "xgb"}, {"test_size": 0.9}, {"random_state": True}])
@@ -234,5 +279,5 @@ def test_importing_and_loading_needs_neither_pandas_nor_scikit_learn():
 
 def test_every_model_of_the_allow_list_is_accepted():
     for name in MODELS:
-        tree = minimal(model={"name": name})
-        assert ProblemConfig.validated(tree, Path("w.yaml")).model.name == name
+        tree = minimal(candidates=[name])
+        assert ProblemConfig.validated(tree, Path("w.yaml")).candidates[0].name == name

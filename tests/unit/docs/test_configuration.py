@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ml_pipeline.config import MODELS, ProblemConfig
-from ml_pipeline.ml.training import RECIPES
+from ml_pipeline.config.selection import ESTIMATORS
+from ml_pipeline.ml.candidates import RECIPES
 
 from .documents import document, rows, tracked_files
 
@@ -64,7 +65,8 @@ def test_documented_default_is_the_real_one(name: str) -> None:
     if field.is_required():
         assert cell == "required"
         return
-    assert cell.startswith(f"`{json.dumps(field.default)}`"), cell
+    default = MODELS if name == "candidates" else field.default
+    assert cell.startswith(f"`{json.dumps(default)}`"), cell
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -88,6 +90,12 @@ def test_every_model_is_documented_with_what_differs_from_its_defaults() -> None
         assert f"`{recipe.estimator.__name__}`" in estimator
         assert defaults == ", ".join(f"`{key}: {value}`" for key, value in recipe.defaults.items())
         assert bool(before) is recipe.is_scaled
+
+
+def test_every_estimator_is_documented_in_the_order_of_simplicity() -> None:
+    listed = re.findall(r"^(\d+)\. `(sklearn\.[\w.]+)`$", REFERENCE.text, re.MULTILINE)
+    assert [int(number) for number, _ in listed] == list(range(1, len(ESTIMATORS) + 1))
+    assert tuple(path for _, path in listed) == ESTIMATORS
 
 
 def test_every_variable_is_documented_and_every_documented_one_exists() -> None:

@@ -22,7 +22,7 @@ def problem(tmp_path):
         tree = {
             "data": {"path": "rows.csv"} | (data or {}),
             "target": {"column": "y", "positive": "M"},
-            "cross_validation": {"folds": 2, "repeats": 2},
+            "selection": {"protocol": "quick", "folds": 2, "repeats": 2},
         }
         return ProblemConfig.validated(tree | sections, tmp_path / "small.yaml")
 

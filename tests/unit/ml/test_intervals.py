@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from ml_pipeline.ml.intervals import bootstrap, corrected_t, wilson
+from ml_pipeline.ml import intervals as module
+from ml_pipeline.ml.intervals import corrected_t, wilson
+from ml_pipeline.ml.metrics import score
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,7 @@ def test_wilson_gives_the_published_limits(successes, trials, expected):
     assert wilson(successes, trials) == pytest.approx(expected, abs=6e-5)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_contains_the_proportion_and_stays_within_bounds(counts):
     successes, trials = counts
@@ -47,6 +50,10 @@ def rows(n=200, seed=0):
     y_true = np.arange(n) % 3 == 0
     y_score = 1 / (1 + np.exp(-(y_true * 2 - 1 + generator.normal(size=n))))
     return y_true, y_score >= 0.5, y_score
+
+
+def bootstrap(y_true, y_pred, y_score, seed):
+    return module.bootstrap(y_true, lambda weights: score(y_true, y_pred, y_score, weights), seed)
 
 
 def test_the_bootstrap_is_the_same_for_the_same_seed_and_another_for_another():
@@ -79,9 +86,7 @@ def test_each_class_keeps_its_size_so_that_accuracy_lies_between_recall_and_spec
 
 
 def test_many_rows_are_resampled_in_blocks_of_bounded_memory(monkeypatch):
-    from ml_pipeline.ml import intervals
-
-    monkeypatch.setattr(intervals, "LARGEST_BLOCK", 10 * 200)
+    monkeypatch.setattr(module, "LARGEST_BLOCK", 10 * 200)
     in_blocks = bootstrap(*rows(), 1)["roc_auc"]
     monkeypatch.undo()
 

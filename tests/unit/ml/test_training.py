@@ -9,13 +9,23 @@ from threadpoolctl import threadpool_limits
 
 from ml_pipeline.config import MODELS
 from ml_pipeline.errors import ConfigError
+from ml_pipeline.ml import training
+from ml_pipeline.ml.candidates import RECIPES
 from ml_pipeline.ml.preprocessing import split
-from ml_pipeline.ml.training import RECIPES, build_pipeline, check_parameters, fit_pipeline
+from ml_pipeline.ml.training import check_parameters
 
 
 def with_model(config, name, **parameters):
-    model = {"name": name, "parameters": parameters}
-    return config.validated(config.model_dump() | {"model": model}, config.source)
+    only = {"candidates": [{"name": name, "parameters": parameters}]}
+    return config.validated(config.model_dump() | only, config.source)
+
+
+def fit_pipeline(frame, config):
+    return training.fit_pipeline(frame, config, config.candidates[0])
+
+
+def build_pipeline(config, frame):
+    return training.build_pipeline(config.candidates[0], config, frame)
 
 
 def test_the_models_offered_are_those_that_a_configuration_may_name():
@@ -70,24 +80,25 @@ def test_the_scaler_has_seen_the_training_rows_and_no_other(wdbc):
     assert scaler.n_samples_seen_ == len(train)
 
 
-def test_parameters_of_the_configuration_reach_the_estimator(small):
-    assert build_pipeline(with_model(small, "logistic_regression", C=0.5))["model"].C == 0.5
-    assert build_pipeline(with_model(small, "svc", C=3))["model"].estimator.C == 3
+def test_parameters_of_the_configuration_reach_the_estimator(small, rows):
+    logistic = build_pipeline(with_model(small, "logistic_regression", C=0.5), rows)
+    calibrated = build_pipeline(with_model(small, "svc", C=3), rows)
+
+    assert logistic["model"].C == 0.5
+    assert calibrated["model"].estimator["model"].C == 3
 
 
-def test_the_seed_of_the_split_seeds_the_model(small):
+def test_the_seed_of_the_split_seeds_the_model(small, rows):
     config = small.with_params(random_state=7, model="random_forest")
 
-    assert build_pipeline(config)["model"].random_state == 7
+    assert build_pipeline(config, rows)["model"].random_state == 7
 
 
-def test_an_unknown_parameter_is_answered_with_those_that_the_model_has(small):
+def test_an_unknown_parameter_is_answered_with_those_that_the_model_has(small, rows):
     with pytest.raises(ConfigError) as caught:
-        build_pipeline(with_model(small, "svc", gama=1))
+        build_pipeline(with_model(small, "svc", gama=1), rows)
 
-    assert "small.yaml: model.parameters: Got 'gama'. For svc must be one of C, " in str(
-        caught.value
-    )
+    assert "small.yaml: parameters of svc: Got 'gama'. Must be one of C, " in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +118,7 @@ def test_a_value_that_the_model_refuses_is_named_without_any_data(small, rows, n
         with pytest.raises(ConfigError) as caught:
             attempt()
         message = str(caught.value)
-        assert f"small.yaml: model.parameters of {name}: " in message
+        assert f"small.yaml: parameters of {name}: " in message
         assert next(iter(parameters)) in message
         assert "\n" not in message
 

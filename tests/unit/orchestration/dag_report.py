@@ -50,11 +50,18 @@ def described(dag: Any) -> dict[str, Any]:
 def described_task(task: Any) -> dict[str, Any]:
     return {
         "downstream": sorted(task.downstream_task_ids),
+        "mapped_over": mapped_over(task),
         "retries": task.retries,
         "backs_off": bool(task.retry_exponential_backoff),
         "retry_seconds": task.retry_delay.total_seconds(),
         "longest_retry_seconds": task.max_retry_delay.total_seconds(),
     }
+
+
+def mapped_over(task: Any) -> list[str]:
+    """Return the values that a mapped task has a copy for."""
+    expanded = getattr(task, "op_kwargs_expand_input", None)
+    return list(expanded.value["candidate"]) if expanded else []
 
 
 def is_accepted(dag: Any, name: str, value: Any) -> bool:

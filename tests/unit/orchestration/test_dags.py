@@ -24,7 +24,8 @@ def report(tmp_path_factory):
     shipped = (root / "config" / "breast_cancer.yaml").read_text()
     other = shipped.replace("random_state: 42", "random_state: 7")
     other = other.replace("test_size: 0.2", "test_size: 0.25").replace("schedule: null", "")
-    other = other.replace("name: logistic_regression", "name: svc") + '\nschedule: "0 6 * * *"\n'
+    other += "\ncandidates: [svc, {name: bayes, estimator: sklearn.naive_bayes.GaussianNB}]"
+    other += '\nschedule: "0 6 * * *"\n'
     (root / "config" / "other.yaml").write_text(other)
     bad = shipped.replace("test_size: 0.2", "test_size: 2")
     (root / "config" / "bad.yaml").write_text(bad)
@@ -66,7 +67,9 @@ def test_tasks_follow_each_other_as_the_contract_says(dag):
     assert {name: task["downstream"] for name, task in dag["tasks"].items()} == {
         "load_data": ["validate_data"],
         "validate_data": ["preprocess_data"],
-        "preprocess_data": ["evaluate_model", "train_model"],
+        "preprocess_data": ["cross_validate", "evaluate_model", "train_model"],
+        "cross_validate": ["select_model"],
+        "select_model": ["evaluate_model", "train_model"],
         "train_model": ["evaluate_model", "save_results"],
         "evaluate_model": ["save_results"],
         "save_results": [],
@@ -86,9 +89,9 @@ def test_the_yaml_gives_the_defaults_and_the_schedule(report):
     assert cancer["defaults"] == {
         "random_state": 42,
         "test_size": 0.2,
-        "model": "logistic_regression",
+        "model": None,
     }
-    assert other["defaults"] == {"random_state": 7, "test_size": 0.25, "model": "svc"}
+    assert other["defaults"] == {"random_state": 7, "test_size": 0.25, "model": None}
     assert (cancer["schedule"], other["schedule"]) == (None, "0 6 * * *")
 
 
@@ -101,12 +104,18 @@ def test_a_new_dag_runs_when_triggered_and_never_for_the_past(dag):
     [
         ("random_state", [0, 2**32 - 1]),
         ("test_size", [0.05, 0.5]),
-        ("model", ["svc"]),
+        ("model", ["svc", None]),
     ],
 )
 def test_a_param_outside_its_schema_is_refused(dag, param, accepted):
     assert dag["accepted"][param] == accepted
 
 
-def test_every_model_can_be_chosen(dag):
-    assert dag["models"] == list(MODELS)
+def test_every_candidate_can_be_trained_alone(report):
+    assert report["dags"][CANCER]["models"] == [None, *MODELS]
+    assert report["dags"][OTHER]["models"] == [None, "svc", "bayes"]
+
+
+def test_each_candidate_has_a_task_of_its_own(report):
+    assert report["dags"][CANCER]["tasks"]["cross_validate"]["mapped_over"] == list(MODELS)
+    assert report["dags"][OTHER]["tasks"]["cross_validate"]["mapped_over"] == ["svc", "bayes"]

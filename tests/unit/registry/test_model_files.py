@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from ml_pipeline.config import MODELS, ProblemConfig
+from ml_pipeline.config.selection import ESTIMATORS
 from ml_pipeline.errors import PipelineError
 from ml_pipeline.ml.training import fit_pipeline
 from ml_pipeline.registry.model_files import (
@@ -29,17 +30,18 @@ def digest(file):
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def fitted(tmp_path, name="logistic_regression", **parameters):
+def fitted(tmp_path, name="logistic_regression", selection=None, estimator=None, **parameters):
     generator = np.random.default_rng(0)
     frame = pd.DataFrame(generator.normal(size=(60, 2)), columns=["a", "b"])
     frame["y"] = np.where(frame["a"] + generator.normal(size=60) > 0, "M", "B")
     tree = {
         "data": {"path": "x"},
         "target": {"column": "y", "positive": "M"},
-        "model": {"name": name, "parameters": parameters},
+        "candidates": [{"name": name, "estimator": estimator, "parameters": parameters}],
+        "selection": selection or {},
     }
     config = ProblemConfig.validated(tree, tmp_path / "small.yaml")
-    return fit_pipeline(frame, config), frame[["a", "b"]]
+    return fit_pipeline(frame, config, config.candidates[0]), frame[["a", "b"]]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -51,6 +53,30 @@ def test_every_model_on_offer_comes_back_with_the_same_probabilities(tmp_path, n
 
     np.testing.assert_array_equal(loaded.predict_proba(features), model.predict_proba(features))
     assert list(loaded.classes_) == ["B", "M"]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("path", ESTIMATORS)
+def test_every_estimator_that_may_be_named_comes_back_the_same(tmp_path, path):
+    model, features = fitted(tmp_path, "x", estimator=path)
+
+    checksums = write_model(model, tmp_path)
+    loaded = load_model(tmp_path / "model.skops", checksums["model.skops"])
+
+    np.testing.assert_array_equal(loaded.predict_proba(features), model.predict_proba(features))
+
+
+@pytest.mark.parametrize("calibration", ["none", "sigmoid", "isotonic"])
+def test_threshold_and_calibration_come_back_with_their_model(tmp_path, calibration):
+    aim = {"maximize": "recall", "at_least": {"specificity": 0.9}}
+    model, features = fitted(tmp_path, selection={"threshold": aim, "calibration": calibration})
+
+    checksums = write_model(model, tmp_path)
+    loaded = load_model(tmp_path / "model.skops", checksums["model.skops"])
+
+    np.testing.assert_array_equal(loaded.predict(features), model.predict(features))
+    decided = loaded.predict_proba(features)[:, 1] >= model["model"].threshold_
+    np.testing.assert_array_equal(loaded.predict(features) == "M", decided)
 
 
 @pytest.mark.parametrize("algorithm", ["auto", "kd_tree", "ball_tree", "brute"])
