@@ -113,8 +113,8 @@ def evaluate_model(
     -------
     dict
         `predictions` (DataFrame, one row per hold-out row; see `evaluation.predict`), `holdout`,
-        `confusion_matrix`, `groups`, `threshold`, `dataset`, and of `choice` `candidates`,
-        `cross_validation`, `nested` and `out_of_fold`.
+        `confusion_matrix`, `groups`, `threshold`, `dataset`, `validation` (the report), and of
+        `choice` its `candidates`, `cross_validation`, `nested` and `out_of_fold`.
     """
     train, test = parts["train"], parts["test"]
     model = referenced_model(reference, config)
@@ -127,6 +127,7 @@ def evaluate_model(
         "groups": _groups(predictions, test, config),
         "threshold": _threshold(reference, config),
         "dataset": _dataset(train, test, config),
+        "validation": validation.report_of(train),
     }
 
 
@@ -235,7 +236,7 @@ def _params(
 
 
 def _groups(predictions: pd.DataFrame, test: pd.DataFrame, config: ProblemConfig) -> dict[str, Any]:
-    column = getattr(config.data, "group", None)
+    column = config.data.group
     return evaluation.by_group(predictions, test[column], config) if column else {}
 
 

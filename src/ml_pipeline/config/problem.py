@@ -79,6 +79,12 @@ class ProblemConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _a_threshold_has_two_sides(self) -> Self:
+        if self.selection.threshold is not None and self.target.positive is None:
+            raise ValueError("`selection.threshold` is for two labels: give `target.positive`")
+        return self
+
+    @model_validator(mode="after")
     def _target_is_a_column_of_its_own(self) -> Self:
         column = self.target.column
         if self.data.columns is not None and column not in self.data.columns:

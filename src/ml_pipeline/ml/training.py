@@ -63,7 +63,7 @@ def build_pipeline(candidate: Candidate, config: ProblemConfig, frame: pd.DataFr
         pipeline = _wrap(
             AimedThresholdClassifier(
                 pipeline,
-                positive=config.target.positive,
+                positive=str(config.target.positive),
                 maximize=aim.maximize,
                 at_least={str(name): floor for name, floor in aim.at_least.items()},
                 random_state=config.split.random_state,

@@ -90,7 +90,7 @@ def test_one_hot_columns_are_sparse_for_models_that_take_them(mixed, rows):
             lambda n: "colour_missing" not in n and "colour_red" in n,
         ),
     ],
-    ids=str,
+    ids=lambda given: str(given) if isinstance(given, dict) else "then",
 )
 def test_a_choice_does_what_it_says(mixed, preprocessing, check):
     assert check(transformed(*mixed(**preprocessing), scaled=True))

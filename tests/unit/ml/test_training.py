@@ -74,7 +74,8 @@ def test_the_scaler_has_seen_the_training_rows_and_no_other(wdbc):
     config, frame = wdbc
     train = split(frame, config)["train"]
 
-    scaler = fit_pipeline(train, config)["scale"]
+    columns = fit_pipeline(train, config)["columns"]
+    scaler = columns.named_transformers_["numeric"]["scale"]
 
     np.testing.assert_allclose(scaler.mean_, train[frame.columns[2:]].mean(), rtol=1e-12)
     assert scaler.n_samples_seen_ == len(train)
