@@ -62,7 +62,7 @@ def load_model(
     Returns
     -------
     Pipeline
-        The fitted scikit-learn Pipeline, from raw features to labels.
+        The fitted scikit-learn Pipeline, from validated features to labels.
 
     Raises
     ------
