@@ -63,7 +63,12 @@ RUN_BY = {
     "ml-pipeline models rollback": PROMOTED,
     OWN_URL: ADMINISTRATOR,
 }
-RUN_BY_CI = {"./scripts/test.sh", './scripts/test.sh -m "not e2e"', "./scripts/test.sh tests/unit"}
+RUN_BY_CI = {
+    "./scripts/test.sh",
+    './scripts/test.sh -m "not e2e"',
+    "./scripts/test.sh tests/unit",
+    "./scripts/test.sh -n 2 --dist loadgroup tests/unit",
+}
 # What it prints; exit status 1 is an answer of `doctor`, which judges the machine.
 RUN_HERE = {
     "source airflow_postgresql_env.sh": "",
