@@ -12,11 +12,10 @@ def metrics_table(document: dict[str, Any]) -> Table:
     from ml_pipeline.ml.metrics import METRICS
 
     folds, repeats = (document["cross_validation"][key] for key in ("folds", "repeats"))
-    table = Table(
-        title=f"{document['model']} on {document['dataset']['path']}, "
-        f"positive class {document['positive_class']!r}",
-        title_justify="left",
-    )
+    positive = document["positive_class"]
+    side = "mean over the classes" if positive is None else f"positive class {positive!r}"
+    title = f"{document['model']} on {document['dataset']['path']}, {side}"
+    table = Table(title=title, title_justify="left")
     table.add_column("metric", no_wrap=True)
     table.add_column("hold-out [95 %]", justify="right", no_wrap=True)
     table.add_column(f"{repeats}x{folds}-fold mean ± sd [95 %]", justify="right", no_wrap=True)
