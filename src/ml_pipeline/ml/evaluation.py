@@ -48,7 +48,19 @@ def verdicts(model: BaseEstimator, frame: pd.DataFrame, config: ProblemConfig) -
 def predict(model: Pipeline, frame: pd.DataFrame, config: ProblemConfig) -> pd.DataFrame:
     """Return `verdicts` with, in front, `row_id`.
 
-    It is the id columns' text joined by '/', else the row's place in the file.
+    Parameters
+    ----------
+    model
+        Fitted, as `fit_pipeline` returns it.
+    frame
+        Validated rows, shape (n_rows, n_columns).
+    config
+        The problem.
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, 4) or (n_rows, 4 + n_classes)
+        `row_id` is the id columns' text joined by '/', else the row's place in the file.
     """
     table = verdicts(model, frame, config).reset_index(drop=True)
     table.insert(0, "row_id", _row_ids(frame, config))
@@ -88,6 +100,13 @@ def holdout(predictions: pd.DataFrame, config: ProblemConfig) -> Figures:
 
     Proportions (accuracy; with two classes precision, recall, specificity) get Wilson's interval,
     the others a stratified percentile bootstrap, seeded by the configuration.
+
+    Parameters
+    ----------
+    predictions
+        As `predict` returns it.
+    config
+        The problem.
 
     Returns
     -------

@@ -38,7 +38,15 @@ SCALERS = {"standard": StandardScaler, "robust": RobustScaler, "minmax": MinMaxS
 def clean(frame: pd.DataFrame) -> pd.DataFrame:
     """Drop rows that repeat an earlier one: a twin on each side of the split would leak.
 
-    The index keeps each row's place in the file (0 is the first).
+    Parameters
+    ----------
+    frame
+        Validated rows, shape (n_rows, n_columns).
+
+    Returns
+    -------
+    DataFrame of shape (n_kept, n_columns)
+        The index keeps each row's place in the file (0 is the first).
     """
     return frame[~is_repeated(frame)]
 
@@ -52,6 +60,11 @@ def split(frame: pd.DataFrame, config: ProblemConfig) -> dict[str, pd.DataFrame]
         Validated rows, shape (n_rows, n_columns).
     config
         Its `split` gives the hold-out's share and the seed.
+
+    Returns
+    -------
+    dict of DataFrame
+        `train` and `test`.
     """
     train, test = train_test_split(
         frame,

@@ -66,6 +66,11 @@ def cross_validate(
         The problem.
     candidate
         Whose row cap counts, for the training part of a fold and for its test part.
+
+    Returns
+    -------
+    Folds
+        Scores and out-of-fold predictions.
     """
     plan = config.selection.plan
     scores: dict[str, list[float]] = {metric: [] for metric in METRICS}
@@ -90,6 +95,15 @@ def folds(
 
 def try_candidate(frame: pd.DataFrame, config: ProblemConfig, name: str) -> dict[str, Any]:
     """Cross-validate a candidate, and again inside the outer folds of the nested estimate.
+
+    Parameters
+    ----------
+    frame
+        Validated rows to learn from, shape (n_rows, n_columns).
+    config
+        The problem.
+    name
+        The candidate's.
 
     Returns
     -------

@@ -44,6 +44,11 @@ def build_pipeline(candidate: Candidate, config: ProblemConfig, frame: pd.DataFr
     frame
         Its columns decide on the preprocessing.
 
+    Returns
+    -------
+    Pipeline
+        From raw features to labels.
+
     Raises
     ------
     ConfigError
@@ -91,6 +96,20 @@ def fit_pipeline(train: pd.DataFrame, config: ProblemConfig, candidate: Candidat
     """Fit a candidate on the training rows, or on as many of them as its cap allows.
 
     One thread: sums in parallel depend on the number of cores in their last digit.
+
+    Parameters
+    ----------
+    train
+        Validated rows, shape (n_rows, n_columns).
+    config
+        The problem.
+    candidate
+        Such as `config.candidate(name)`.
+
+    Returns
+    -------
+    Pipeline
+        Fitted; with the best values where the candidate has a grid.
 
     Raises
     ------

@@ -34,6 +34,18 @@ def feature_names(frame: pd.DataFrame, config: ProblemConfig) -> list[str]:
     """Return the columns a model learns from: all but the target, the ids and the group.
 
     The group's column is a feature when its kind is given.
+
+    Parameters
+    ----------
+    frame
+        Rows, shape (n_rows, n_columns).
+    config
+        Names the target, the ids and the group.
+
+    Returns
+    -------
+    list of str
+        In the frame's order.
     """
     data = config.data
     given = {name for names in data.kinds.values() for name in names}
@@ -47,6 +59,13 @@ def validate(frame: pd.DataFrame, config: ProblemConfig) -> pd.DataFrame:
     Features become float64 (numbers; booleans as 0 and 1), `str` (categories) or datetime64
     (dates). What is odd but harmless is accepted with a warning: constant and empty features are
     left out, stray text among numbers becomes missing.
+
+    Parameters
+    ----------
+    frame
+        From `read_table`.
+    config
+        The problem.
 
     Returns
     -------
@@ -82,6 +101,11 @@ def report_of(frame: pd.DataFrame) -> dict[str, Any]:
     """Return the report that travels with a validated frame, and with what was split from it.
 
     In `attrs` it is text: pandas copies `attrs` deeply at every operation.
+
+    Parameters
+    ----------
+    frame
+        From `validate`, or a part of it.
 
     Returns
     -------
