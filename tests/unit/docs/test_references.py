@@ -18,7 +18,14 @@ MADE_AT_RUN_TIME = (".env", ".venv/", "dist/", "results/", "benchmarks/results/"
 MADE_IN_AIRFLOW_HOME = ("logs", "postgres", "run", "secrets", "xcom")
 MAKE = re.compile(r"^make (?P<target>[a-z][a-z-]*)\b")
 # Made up for the reader, as the text around them says.
-EXAMPLES = {"config/loans.yaml", "loans.yaml", "data/loans.csv"}
+EXAMPLES = {
+    "config/loans.yaml",
+    "loans.yaml",
+    "data/loans.csv",
+    "config/customers.yaml",
+    "data/customers.csv",
+    "make_customers.py",
+}
 MADE_BY_OTHERS = {"pyvenv.cfg"}
 OF_A_RUN = {"model_card.md"}
 

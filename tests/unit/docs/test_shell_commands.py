@@ -24,6 +24,7 @@ ADMINISTRATOR = (
     "::test_own_server_whose_role_may_create_is_provisioned"
 )
 MODELS = "tests/integration/registry/test_cli_models.py"
+TUTORIAL = "tests/unit/docs/test_tutorial.py::test_each_command_does_what_the_page_says"
 PROMOTED = f"{MODELS}::test_promote_and_rollback_say_who_is_champion"
 OWN_URL = (
     "export ML_PIPELINE_DATABASE_URL="
@@ -62,6 +63,12 @@ RUN_BY = {
     'ml-pipeline models promote 3 --reason "the data has become harder"': PROMOTED,
     "ml-pipeline models rollback": PROMOTED,
     OWN_URL: ADMINISTRATOR,
+    "python make_customers.py": TUTORIAL,
+    "ml-pipeline config init data/customers.csv --target left --output config/customers.yaml": (
+        TUTORIAL
+    ),
+    "ml-pipeline config check config/customers.yaml": TUTORIAL,
+    "ml-pipeline run --config config/customers.yaml": TUTORIAL,
 }
 RUN_BY_CI = {
     "./scripts/test.sh",
