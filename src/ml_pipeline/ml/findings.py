@@ -28,7 +28,7 @@ class Findings:
         message += _places(first)
         finding = {"level": "warning", "column": column, "message": message}
         self.found.append(finding | {"rows": first[:MOST_ROWS]})
-        log.warning("%s", message)
+        log.warning("%s: %s", self.location, message)
 
 
 def some(values: Iterable[Any]) -> str:

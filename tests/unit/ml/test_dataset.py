@@ -2,10 +2,11 @@
 
 import hashlib
 
+import fsspec
 import pandas as pd
 import pytest
 
-from ml_pipeline.errors import DataError
+from ml_pipeline.errors import DataError, DataUnreachable
 from ml_pipeline.ml.dataset import read_chunks, read_table
 
 GOOD = "id,y,a,b\n01,M,1.5,2\n02,B,2.5,3\n"
@@ -291,12 +292,26 @@ def test_a_parquet_column_of_lists_is_refused(problem, tmp_path):
 
 
 def test_a_url_is_read_through_fsspec(problem):
-    import fsspec
-
     with fsspec.open("memory://bucket/rows.csv", "wb") as file:
         file.write(GOOD.encode())
 
     assert len(read_table(problem("", {"path": "memory://bucket/rows.csv"}))) == 2
+
+
+class SilentStore(fsspec.AbstractFileSystem):
+    protocol = "silent"
+
+    def _open(self, path, mode="rb", **options):
+        raise ConnectionResetError("connection reset by peer")
+
+
+def test_a_store_that_does_not_answer_may_be_asked_again(problem):
+    fsspec.register_implementation("silent", SilentStore, clobber=True)
+
+    with pytest.raises(DataUnreachable, match="cannot be reached: connection reset"):
+        read_table(problem("", {"path": "silent://bucket/rows.csv"}))
+
+    assert not issubclass(DataUnreachable, DataError)
 
 
 def test_chunks_are_the_files_rows_as_text_with_their_places(problem):

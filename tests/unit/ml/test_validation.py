@@ -123,7 +123,7 @@ def test_a_small_holdout_asks_for_more_rows_of_each_class(problem, rows):
 def warnings_about(frame, config, caplog):
     with caplog.at_level(logging.WARNING, "ml_pipeline"):
         validate(frame, config)
-    return caplog.messages
+    return [message.removeprefix(f"{config.data_location}: ") for message in caplog.messages]
 
 
 def test_repeated_rows_are_accepted_with_a_warning(small, rows, caplog):
