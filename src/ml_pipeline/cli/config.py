@@ -59,7 +59,8 @@ def _findings(problem: ProblemConfig) -> str:
     target = frame[problem.target.column]
     counts = ", ".join(f"{label} {rows}" for label, rows in target.value_counts().items())
     names = ", ".join(one.name for one in problem.candidates)
+    positive = f" (positive: {problem.target.positive})" if problem.target.positive else ""
     return (
         f"fine. {len(frame)} rows, {len(feature_names(frame, problem))} features, "
-        f"{target.name}: {counts} (positive: {problem.target.positive}), {names}"
+        f"{target.name}: {counts} {positive}, {names}"
     )

@@ -86,13 +86,15 @@ def test_a_file_without_header_has_its_columns_numbered(customers, tmp_path):
     check(file)
 
 
-def test_more_than_two_labels_have_no_positive_one(customers, tmp_path):
+def test_more_than_two_labels_have_no_positive_one(customers, tmp_path, capsys):
     data, file = tmp_path / "rows.csv", tmp_path / "shop.yaml"
     write_csv(customers, data)
 
     init(str(data), "city", file)
 
+    check(file)
     assert load(file).target.positive is None
+    assert "positive" not in capsys.readouterr().out
 
 
 def test_a_leakage_suspect_is_remarked_upon(customers, tmp_path):
