@@ -12,6 +12,7 @@ from ml_pipeline.documents import in_order, metrics_csv, metrics_document
 from ml_pipeline.ml import (
     dataset,
     evaluation,
+    importance,
     preprocessing,
     selection,
     training,
@@ -114,7 +115,8 @@ def evaluate_model(
     dict
         `predictions` (DataFrame, one row per hold-out row; see `evaluation.predict`), `holdout`,
         `confusion_matrix`, `groups`, `threshold`, `dataset`, `validation` (the report), and of
-        `choice` its `candidates`, `cross_validation`, `nested` and `out_of_fold`.
+        `choice` its `candidates`, `cross_validation`, `nested` and `out_of_fold`; `importance`
+        (see `importance.permutation`).
     """
     train, test = parts["train"], parts["test"]
     model = referenced_model(reference, config)
@@ -128,6 +130,7 @@ def evaluate_model(
         "threshold": _threshold(reference, config),
         "dataset": _dataset(train, test, config),
         "validation": validation.report_of(train),
+        "importance": importance.permutation(model, test, config),
     }
 
 
@@ -142,6 +145,9 @@ def save_results(
         `run`, `folder`, `metrics_path` (relative to the results root), `metrics` (the document),
         `model_uri`, `model_sha256`, `params`.
     """
+    # matplotlib takes half a second to import; no other step draws.
+    from ml_pipeline.reporting import write_report
+
     document = metrics_document(evaluation, reference["model"], config, run)
     params = in_order(reference["params"])
     files = {
@@ -153,6 +159,7 @@ def save_results(
         _ensure_model_is_staged(reference, run)
         for name, text in files.items():
             (run.staging / name).write_text(text, encoding="utf-8")
+        write_report(run.staging, evaluation, document, config)
         facts = {"run_id": run.run_id, "dag_id": run.dag_id, "params": params}
         model_files.write_manifest(run.staging, **facts)
         run.publish()

@@ -86,7 +86,7 @@ def build_model(candidate: Candidate, config: ProblemConfig, frame: pd.DataFrame
     return GridSearchCV(
         pipeline,
         {f"{prefix}{name}": values for name, values in candidate.grid.items()},
-        scoring=_scorer(config),
+        scoring=scorer(config),
         cv=StratifiedKFold(SEARCH_FOLDS, shuffle=True, random_state=config.split.random_state),
         error_score="raise",
     )
@@ -199,8 +199,11 @@ def _path_to_estimator(pipeline: Pipeline) -> str:
     return prefix
 
 
-def _scorer(config: ProblemConfig) -> Callable[[BaseEstimator, pd.DataFrame, pd.Series], float]:
-    """Return what a grid search maximizes: the selection's metric, as the folds compute it."""
+def scorer(config: ProblemConfig) -> Callable[[BaseEstimator, pd.DataFrame, pd.Series], float]:
+    """Return what a grid search maximizes: the selection's metric, as the folds compute it.
+
+    scikit-learn calls it with a fitted model, features and labels; more is better.
+    """
     metric = config.selection.metric
 
     def value(model: BaseEstimator, features: pd.DataFrame, labels: pd.Series) -> float:
