@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ml_pipeline.config import ProblemConfig
+    from ml_pipeline.storage import Place
 
 REPORT = "report.html"
 MODEL_CARD = "model_card.md"
 
 
 def write_report(
-    folder: Path, evaluation: Mapping[str, Any], document: Mapping[str, Any], config: ProblemConfig
+    folder: Place, evaluation: Mapping[str, Any], document: Mapping[str, Any], config: ProblemConfig
 ) -> None:
     """Write the pictures (PNG), `report.html` and `model_card.md` of a run.
 

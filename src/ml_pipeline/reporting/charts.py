@@ -58,7 +58,9 @@ def draw_roc(folds: Folds, holdout: Mapping[str, Scored]) -> Figure:
         _draw_roc(inset, bands, holdout)
         inset.set_xlim(-0.005, 0.2)
         inset.set_ylim(0.8, 1.005)
-        axes.indicate_inset_zoom(inset, edgecolor=MUTED, linewidth=0.6)
+        frame = axes.indicate_inset_zoom(inset, edgecolor=MUTED, linewidth=0.6)
+        for connector in frame.connectors or ():
+            connector.set_visible(False)
     return figure
 
 
@@ -130,7 +132,7 @@ def draw_threshold(folds: Sequence[Scored], threshold: float) -> Figure:
         _draw_band(axes, curves.band(folds, curve), color, name)
     axes.axvline(threshold, color=PURPLE, linewidth=1.2, label=f"used: {threshold:.3f}")
     to_unit_square(axes)
-    axes.legend(loc="lower center", frameon=False, fontsize=9)
+    axes.legend(loc="lower center", edgecolor="none", framealpha=0.9, fontsize=9)
     return figure
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ml_pipeline.ml.metrics import LOWER_IS_BETTER
+
 NAMES = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
@@ -19,7 +21,6 @@ NAMES = {
     "recall_at_specificity_95": "Recall at specificity .95",
     "recall_at_specificity_98": "Recall at specificity .98",
 }
-LOWER_IS_BETTER = ("brier_score", "expected_calibration_error")
 LONGEST = 36
 NONE = "\N{EN DASH}"
 
