@@ -20,6 +20,15 @@ from ml_pipeline.registry.model_files import ModelRefused, load_model
 from ml_pipeline.storage import Run, StorageError, results_root
 
 SHIPPED = Path(__file__).parents[2] / "config" / "breast_cancer.yaml"
+PICTURES = (
+    "roc",
+    "precision_recall",
+    "calibration",
+    "threshold",
+    "confusion_matrix",
+    "candidates",
+    "importance",
+)
 RUN_ID = "manual__2025-11-24T02:02:00+00:00"
 
 
@@ -68,7 +77,20 @@ def test_the_folder_holds_what_the_contract_names(whole):
         "model.skops",
         "model.joblib",
         "manifest.json",
+        "report.html",
+        "model_card.md",
+        *(f"{name}.png" for name in PICTURES),
     }
+
+
+def test_the_report_shows_the_runs_own_figures(whole):
+    folder, document = whole
+    page, card = ((folder / name).read_text() for name in ("report.html", "model_card.md"))
+
+    assert f"{document['holdout']['accuracy']['value']:.3f}" in page
+    assert document["dataset"]["sha256"] in page
+    assert "worst texture" in page
+    assert "no medical device" in card.split("## Limits")[1]
 
 
 def test_the_metrics_document_has_the_contracts_keys(whole):
@@ -145,7 +167,7 @@ def test_the_manifest_vouches_for_every_other_file_and_records_the_params(whole)
     assert {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in manifest["files"]
     } == {name: entry["sha256"] for name, entry in manifest["files"].items()}
-    assert len(manifest["files"]) == 5
+    assert len(manifest["files"]) == 14
     assert manifest["params"] == {
         "random_state": 42,
         "test_size": 0.2,
@@ -304,7 +326,7 @@ def test_saving_twice_replaces_the_run_and_keeps_its_model(steps, config):
 
     assert (run.folder / "model.skops").read_bytes() == before
     assert not run.staging.exists()
-    assert len(list(run.folder.iterdir())) == 6
+    assert len(list(run.folder.iterdir())) == 15
 
 
 def test_evaluating_again_after_publication_finds_the_published_model(steps, config):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import train_test_split
@@ -43,7 +44,7 @@ def permutation(model: BaseEstimator, test: pd.DataFrame, config: ProblemConfig)
     """
     names = feature_names(test, config)
     if len(names) > MOST_FEATURES:
-        return pd.DataFrame({"feature": [], "mean": [], "sd": []})
+        return _table([], [], [])
     rows = _sampled(test, config)
     with threadpool_limits(1):
         found = permutation_importance(
@@ -54,10 +55,18 @@ def permutation(model: BaseEstimator, test: pd.DataFrame, config: ProblemConfig)
             n_repeats=SHUFFLES,
             random_state=config.split.random_state,
         )
-    table = pd.DataFrame(
-        {"feature": names, "mean": found.importances_mean, "sd": found.importances_std}
-    )
+    table = _table(names, found.importances_mean, found.importances_std)
     return table.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
+
+
+def _table(names: list[str], means: ArrayLike, deviations: ArrayLike) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "feature": pd.Series(names, dtype="str"),
+            "mean": pd.Series(means, dtype="float64"),
+            "sd": pd.Series(deviations, dtype="float64"),
+        }
+    )
 
 
 def _sampled(test: pd.DataFrame, config: ProblemConfig) -> pd.DataFrame:

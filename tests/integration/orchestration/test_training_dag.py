@@ -28,6 +28,15 @@ FILES = {
     "manifest.json",
     "model.skops",
     "model.joblib",
+    "report.html",
+    "model_card.md",
+    "roc.png",
+    "precision_recall.png",
+    "calibration.png",
+    "threshold.png",
+    "confusion_matrix.png",
+    "candidates.png",
+    "importance.png",
 }
 FIGURES = ("holdout", "cross_validation")
 CHOICE = ("selection", "nested")
