@@ -42,7 +42,7 @@ def test_run_prints_the_metrics_and_where_the_results_lie(quick, tmp_path):
     result = invoke("run", "--config", quick)
 
     assert result.exit_code == 0
-    assert "1x3-fold mean ± sd" in result.stdout
+    assert "1x3-fold mean [95 %]" in result.stdout
     assert "roc_auc" in result.stdout
     *_, folder, checksum = result.stdout.splitlines()
     folder = Path(folder.removeprefix("Results: "))

@@ -18,13 +18,13 @@ def metrics_table(document: dict[str, Any]) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("metric", no_wrap=True)
     table.add_column("hold-out [95 %]", justify="right", no_wrap=True)
-    table.add_column(f"{repeats}x{folds}-fold mean ± sd [95 %]", justify="right", no_wrap=True)
+    table.add_column(f"{repeats}x{folds}-fold mean [95 %]", justify="right", no_wrap=True)
     for metric in METRICS:
         held_out, folded = document["holdout"][metric], document["cross_validation"][metric]
         table.add_row(
             metric,
             f"{held_out['value']:.3f} {_interval(held_out)}",
-            f"{folded['mean']:.3f} ± {folded['sd']:.3f} {_interval(folded)}",
+            f"{folded['mean']:.3f} {_interval(folded)}",
         )
     return table
 
