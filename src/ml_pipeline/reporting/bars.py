@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FEATURES_SHOWN = 20
 ROW_HEIGHT = 0.27
+TICKS = 5  # labels as long as 0.9965 lie over one another where there are more
 MOST_CELLS_WITH_TEXT = 12
 
 
@@ -73,6 +74,7 @@ def draw_importance(importance: pd.DataFrame, metric: str) -> Figure:
     axes.barh(places, top["mean"], xerr=top["sd"], **look)
     axes.set_yticks(places, [plain(name) for name in top["feature"]])
     axes.axvline(0, color=MUTED, linewidth=0.8)
+    axes.locator_params(axis="x", nbins=TICKS)
     axes.grid(visible=False, axis="y")
     axes.margins(y=0.02)
     return figure
@@ -96,6 +98,7 @@ def draw_candidates(candidates: Sequence[Mapping[str, Any]], metric: str) -> Fig
     names = [plain(one["name"]) + (" ✓" if one["chosen"] else "") for one in candidates]
     axes.set_yticks(range(len(candidates)), names[::-1])
     axes.set_ylim(-0.6, len(candidates) - 0.4)
+    axes.locator_params(axis="x", nbins=TICKS)
     axes.grid(visible=False, axis="y")
     return figure
 

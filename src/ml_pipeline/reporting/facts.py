@@ -52,6 +52,7 @@ def facts_of(
         "document": document,
         "positive": config.target.positive,
         "metrics": _metrics(document),
+        "remarks": _remarks(document),
         "selection_metric": _selection_metric(document),
         "candidates": evaluation.get("candidates") or [],
         "protocol": protocol_of(document),
@@ -77,6 +78,22 @@ def _metrics(document: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for name, holdout in document["holdout"].items()
     ]
+
+
+def _remarks(document: Mapping[str, Any]) -> list[str]:
+    """Return what a reader of the metrics has to know about these."""
+    found = []
+    if document.get("positive_class") is None:
+        found.append(
+            "What is defined for two labels is the unweighted mean over the labels, each against "
+            "the rest."
+        )
+    if any(one["low"] == one["high"] for one in document["holdout"].values()):
+        found.append(
+            "An interval without width comes from a hold-out without an error: the bootstrap "
+            "cannot vary what never went wrong. It is no certainty."
+        )
+    return found
 
 
 def _selection_metric(document: Mapping[str, Any]) -> str:

@@ -189,6 +189,33 @@ def test_the_card_says_that_nobody_stated_what_the_model_is_for(tmp_path, three)
     assert "Not stated. Say it in `card.intended_use`" in card
 
 
+def test_a_figure_over_several_labels_is_said_to_be_their_mean(tmp_path, two, three):
+    for run, is_said in ((two, False), (three, True)):
+        folder = written(tmp_path / str(is_said), run)
+        for name in ("report.html", "model_card.md"):
+            said = "unweighted mean over the labels" in (folder / name).read_text()
+            assert said is is_said
+
+
+def test_an_interval_without_width_is_said_to_be_no_certainty(tmp_path, folder, two):
+    evaluation, document, config = copy.deepcopy(two)
+    document["holdout"]["roc_auc"] = {"value": 1.0, "low": 1.0, "high": 1.0}
+
+    written(tmp_path, (evaluation, document, config))
+
+    assert "It is no certainty" in (tmp_path / "model_card.md").read_text()
+    assert "It is no certainty" not in (folder / "model_card.md").read_text()
+
+
+def test_a_run_without_a_nested_estimate_has_no_column_for_it(tmp_path, two):
+    evaluation, document, config = two
+
+    written(tmp_path, (evaluation, document | {"nested": {}}, config))
+
+    assert "nested" not in (tmp_path / "report.html").read_text()
+    assert "nested" not in (tmp_path / "model_card.md").read_text()
+
+
 def test_every_row_of_a_table_of_the_card_has_as_many_cells(folder):
     card = (folder / "model_card.md").read_text()
 
