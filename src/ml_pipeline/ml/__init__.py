@@ -3,7 +3,11 @@
 What a notebook needs is offered here, each step taking what the one before returned:
 `read_table`, `validate` (`report_of` reads its report), `clean`, `split`, `try_candidate`,
 `choose`, `fit_pipeline`, `predict`, `holdout`. `build_pipeline` and `cross_validate` try a recipe
-of one's own on the same folds. The tutorial (docs/tutorial.md) goes through them.
+of one's own on the same folds, `feature_names` tells its columns. docs/tutorial.md goes through
+them.
+
+Each has an example in its docstring. There `config` is config/breast_cancer.yaml, and `frame`
+(validated), `train`, `test`, `model` and `predictions` are what the earlier steps made of it.
 """
 
 from __future__ import annotations

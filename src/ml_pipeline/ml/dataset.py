@@ -47,6 +47,14 @@ def read_table(config: ProblemConfig, location: str | None = None) -> pd.DataFra
         columns.
     DataUnreachable
         When the store that the URL names does not answer.
+
+    Examples
+    --------
+    >>> frame = read_table(config)
+    >>> frame.shape
+    (569, 32)
+    >>> frame.attrs["reading"]["delimiter"]
+    ','
     """
     location = location or config.data_location
     content = _read_bytes(location)

@@ -61,6 +61,12 @@ def predict(model: Pipeline, frame: pd.DataFrame, config: ProblemConfig) -> pd.D
     -------
     DataFrame of shape (n_rows, 4) or (n_rows, 4 + n_classes)
         `row_id` is the id columns' text joined by '/', else the row's place in the file.
+
+    Examples
+    --------
+    >>> predictions = predict(model, test, config)
+    >>> predictions.columns.tolist()
+    ['row_id', 'y_true', 'y_pred', 'score']
     """
     table = verdicts(model, frame, config).reset_index(drop=True)
     table.insert(0, "row_id", _row_ids(frame, config))
@@ -111,6 +117,12 @@ def holdout(predictions: pd.DataFrame, config: ProblemConfig) -> Figures:
     Returns
     -------
     dict of metric to `value`, `low`, `high`
+
+    Examples
+    --------
+    >>> found = holdout(predictions, config)["accuracy"]
+    >>> found["low"] < found["value"] < found["high"]
+    True
     """
     positive = config.target.positive
     values = score_verdicts(predictions, positive)

@@ -47,6 +47,11 @@ def clean(frame: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame of shape (n_kept, n_columns)
         The index keeps each row's place in the file (0 is the first).
+
+    Examples
+    --------
+    >>> clean(pd.DataFrame({"size": [1, 1, 2]})).index.tolist()
+    [0, 2]
     """
     return frame[~is_repeated(frame)]
 
@@ -65,6 +70,12 @@ def split(frame: pd.DataFrame, config: ProblemConfig) -> dict[str, pd.DataFrame]
     -------
     dict of DataFrame
         `train` and `test`.
+
+    Examples
+    --------
+    >>> parts = split(clean(frame), config)
+    >>> len(parts["train"]), len(parts["test"])
+    (455, 114)
     """
     train, test = train_test_split(
         frame,

@@ -71,6 +71,13 @@ def cross_validate(
     -------
     Folds
         Scores and out-of-fold predictions.
+
+    Examples
+    --------
+    >>> recipe = build_pipeline(config.candidate("logistic_regression"), config, train)
+    >>> folds = cross_validate(recipe, train, config)
+    >>> len(folds.scores["roc_auc"]), len(folds.out_of_fold)
+    (3, 455)
     """
     plan = config.selection.plan
     scores: dict[str, list[float]] = {metric: [] for metric in METRICS}
@@ -111,6 +118,12 @@ def try_candidate(frame: pd.DataFrame, config: ProblemConfig, name: str) -> dict
         `name`, `estimator`, `parameters`, `scores`, `out_of_fold` (see `Folds`), `inner` (the
         selection metric in each inner fold, a list for each outer fold), `rows` (that a fit uses
         at most), `available_rows`, `seconds` (of CPU).
+
+    Examples
+    --------
+    >>> outcome = try_candidate(train, config, "logistic_regression")
+    >>> outcome["estimator"], outcome["rows"]
+    ('sklearn.linear_model.LogisticRegression', 455)
     """
     candidate, started_at = config.candidate(name), time.process_time()
     model = build_model(candidate, config, frame)
@@ -150,6 +163,13 @@ def choose(outcomes: Iterable[dict[str, Any]], config: ProblemConfig) -> dict[st
         `chosen` (name), `candidates` (a list, see docs/model.md), `cross_validation` (the chosen
         one's figures), `nested` (the whole procedure's, {} without such an estimate) and
         `out_of_fold` (the chosen one's).
+
+    Examples
+    --------
+    >>> outcomes = [try_candidate(train, config, one.name) for one in config.candidates]
+    >>> choice = choose(outcomes, config)
+    >>> [one["name"] for one in choice["candidates"] if one["chosen"]] == [choice["chosen"]]
+    True
     """
     tried = {one["name"]: one for one in outcomes}
     tried = {one.name: tried[one.name] for one in config.candidates}

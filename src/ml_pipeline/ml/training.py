@@ -53,6 +53,12 @@ def build_pipeline(candidate: Candidate, config: ProblemConfig, frame: pd.DataFr
     ------
     ConfigError
         When the estimator has no parameter of a given name.
+
+    Examples
+    --------
+    >>> pipeline = build_pipeline(config.candidate("logistic_regression"), config, train)
+    >>> pipeline.steps[-1][0]
+    'model'
     """
     estimator = build_estimator(candidate, config)
     pipeline = Pipeline([*_steps(candidate, config, frame), ("model", estimator)])
@@ -115,6 +121,12 @@ def fit_pipeline(train: pd.DataFrame, config: ProblemConfig, candidate: Candidat
     ------
     ConfigError
         When a parameter's value is not allowed.
+
+    Examples
+    --------
+    >>> model = fit_pipeline(train, config, config.candidate("logistic_regression"))
+    >>> model.classes_.tolist()
+    ['B', 'M']
     """
     model = build_model(candidate, config, train)
     rows = capped(train, candidate, config)

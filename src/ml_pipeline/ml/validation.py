@@ -46,6 +46,11 @@ def feature_names(frame: pd.DataFrame, config: ProblemConfig) -> list[str]:
     -------
     list of str
         In the frame's order.
+
+    Examples
+    --------
+    >>> feature_names(frame, config)[:3]
+    ['mean radius', 'mean texture', 'mean perimeter']
     """
     data = config.data
     given = {name for names in data.kinds.values() for name in names}
@@ -78,6 +83,12 @@ def validate(frame: pd.DataFrame, config: ProblemConfig) -> pd.DataFrame:
         When labels are missing, too few or too rare for the protocol; the positive one does not
         occur; a feature has infinities, or more than 5 % of its values are not of its kind. The
         message names file, column and data row (the first is 1, a header does not count).
+
+    Examples
+    --------
+    >>> frame = validate(read_table(config), config)
+    >>> report_of(frame)["classes"]
+    {'B': 357, 'M': 212}
     """
     if not feature_names(frame, config):
         raise DataError(f"{config.data_location}: no feature is left beside target and ids")
@@ -113,6 +124,11 @@ def report_of(frame: pd.DataFrame) -> dict[str, Any]:
         `rows`, `duplicates`, `classes` (rows by label), `findings` (each with `level`, `column`,
         `message`, `rows`), `quality` (see `quality.quality_of`), `schema` (see `training_schema`);
         empty for a frame that was not validated.
+
+    Examples
+    --------
+    >>> sorted(report_of(frame))
+    ['classes', 'duplicates', 'findings', 'quality', 'rows', 'schema']
     """
     report: dict[str, Any] = json.loads(frame.attrs.get("validation", "{}"))
     return report
