@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from ml_pipeline import model_registry
+from ml_pipeline.config import load
 from ml_pipeline.errors import DatabaseError
 from ml_pipeline.ops.postgres import lending, provisioning
 from ml_pipeline.ops.postgres.tables import rows
 from ml_pipeline.ops.project import Project
 from ml_pipeline.registry import compatibility, model_files
 from ml_pipeline.registry.model_files import MODEL_JOBLIB, MODEL_SKOPS, ModelRefused
-from ml_pipeline.storage import LATEST
+from ml_pipeline.registry.versions import ALIASES
+from ml_pipeline.storage import LATEST, results_root
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -40,7 +43,11 @@ class Recorded(NamedTuple):
 
 
 def load_model(
-    path: str | PathLike[str], *, format: Format = "skops", expected_sha256: str | None = None
+    path: str | PathLike[str],
+    *,
+    format: Format = "skops",
+    expected_sha256: str | None = None,
+    problem: str | None = None,
 ) -> Pipeline:
     """Load a run's model, if it is the recorded one and these libraries may read it.
 
@@ -52,12 +59,15 @@ def load_model(
     Parameters
     ----------
     path
-        A run's folder, `results/latest`, or the model file in it; a path or a URL.
+        A run's folder, `results/latest`, or the model file in it; a path or a URL. Or `champion`
+        or `challenger`: the version that bears this alias in the model registry.
     format
         `joblib` loads the pickle beside the skops file, which may run whatever it was made to run:
         only its checksum speaks for it.
     expected_sha256
         The file's checksum from a place that you trust, in place of the database's record.
+    problem
+        Whose champion, where several problems have one: the name of its YAML file.
 
     Returns
     -------
@@ -69,6 +79,8 @@ def load_model(
     ModelRefused
         When the file is missing, changed, not on record, of an unknown type or of another
         scikit-learn.
+    RegistryError
+        When no version bears the alias.
     DatabaseError
         When the record cannot be read.
 
@@ -79,7 +91,7 @@ def load_model(
     (60, 2)
     """
     _check_arguments(format, expected_sha256)
-    file = find_file(path, format)
+    file = find_file(_run_of(str(path), problem) if path in ALIASES else path, format)
     try:
         manifest = compatibility.read_manifest(file)
         compatibility.check_versions(file, manifest)
@@ -89,7 +101,7 @@ def load_model(
         raise ModelRefused(f"{file}: cannot be read: {error.strerror or error}") from error
 
 
-def find_file(path: str | PathLike[str], format: Format) -> Place:
+def find_file(path: str | PathLike[str] | Place, format: Format) -> Place:
     """Return the model file that a path or URL to it, to its run's folder or to `latest` means.
 
     Raises
@@ -142,6 +154,13 @@ def recorded_checksum(file: Place, manifest: dict[str, object], format: Format) 
     return str(getattr(own[0], format))
 
 
+def _run_of(alias: str, problem: str | None) -> Place:
+    """Return the folder of the run that trained the version with an alias."""
+    version = model_registry.aliased(alias, problem)
+    config = load(Project.here().root / "config" / f"{version.problem}.yaml")
+    return results_root(config) / version.facts["uri"].split("/")[0]
+
+
 def _check_arguments(format: str, expected_sha256: str | None) -> None:
     if format not in FILES:
         raise ModelRefused(f"format: Got {format!r}. Must be one of 'skops', 'joblib'")
@@ -152,7 +171,7 @@ def _check_arguments(format: str, expected_sha256: str | None) -> None:
         )
 
 
-def _place(path: str | PathLike[str]) -> Place:
+def _place(path: str | PathLike[str] | Place) -> Place:
     from upath import UPath
 
     if str(path).startswith("file:"):

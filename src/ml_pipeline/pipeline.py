@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ml_pipeline.documents import in_order, metrics_csv, metrics_document
 from ml_pipeline.ml import (
     dataset,
+    drift,
     evaluation,
     importance,
     preprocessing,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ml_pipeline.config import ProblemConfig
     from ml_pipeline.config.selection import Candidate
 
+PROFILE = "profile.json"  # what new rows are compared with
 CHOSEN = ("candidates", "cross_validation", "nested", "out_of_fold")
 Step = Callable[[str], AbstractContextManager[None]]
 
@@ -114,9 +116,9 @@ def evaluate_model(
     -------
     dict
         `predictions` (DataFrame, one row per hold-out row; see `evaluation.predict`), `holdout`,
-        `confusion_matrix`, `groups`, `threshold`, `dataset`, `validation` (the report), and of
-        `choice` its `candidates`, `cross_validation`, `nested` and `out_of_fold`; `importance`
-        (see `importance.permutation`).
+        `confusion_matrix`, `groups`, `threshold`, `dataset`, `validation` (the report), `profile`
+        (what new rows are held against: `schema`, `features`), and of `choice` its `candidates`,
+        `cross_validation`, `nested` and `out_of_fold`; `importance` (see `importance.permutation`).
     """
     train, test = parts["train"], parts["test"]
     model = referenced_model(reference, config)
@@ -131,6 +133,7 @@ def evaluate_model(
         "dataset": _dataset(train, test, config),
         "validation": validation.report_of(train),
         "importance": importance.permutation(model, test, config),
+        "profile": _profile(train, choice, config),
     }
 
 
@@ -154,6 +157,7 @@ def save_results(
         "metrics.json": json.dumps(document, indent=2, allow_nan=False) + "\n",
         "metrics.csv": metrics_csv(document),
         "predictions.csv": evaluation["predictions"].to_csv(index=False, lineterminator="\n"),
+        PROFILE: json.dumps(evaluation["profile"]) + "\n",
     }
     with run.writing():
         _ensure_model_is_staged(reference, run)
@@ -274,6 +278,16 @@ def _dataset(
         "sha256": checksum,
         "rows": len(train) + len(test),
         "features": len(validation.feature_names(train, config)),
+    }
+
+
+def _profile(train: pd.DataFrame, choice: dict[str, Any], config: ProblemConfig) -> dict[str, Any]:
+    """Return what new rows are held against: the schema, and the features' distributions."""
+    features = train[validation.feature_names(train, config)]
+    verdicts = evaluation.unseen_verdicts(choice["out_of_fold"])
+    return {
+        "schema": validation.training_schema(validation.report_of(train)),
+        "features": drift.profile(features, verdicts),
     }
 
 

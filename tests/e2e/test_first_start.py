@@ -21,7 +21,9 @@ TASKS = [
     "select_model",
     "train_model",
     "evaluate_model",
+    "compare_with_champion",
     "save_results",
+    "register_model",
 ]
 FirstStart = tuple[Clone, subprocess.CompletedProcess[str]]
 

@@ -73,6 +73,7 @@ def test_the_folder_holds_what_the_contract_names(whole):
     assert {file.name for file in folder.iterdir()} == {
         "metrics.json",
         "metrics.csv",
+        "profile.json",
         "predictions.csv",
         "model.skops",
         "model.joblib",

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ml_pipeline.ops.project import Project
-
 if TYPE_CHECKING:
-    from ml_pipeline.registry.versions import Version, Versions
+    from ml_pipeline.registry.versions import Version
 
 app = typer.Typer(help="Versions of the model, and which is in use.", no_args_is_help=True)
 
@@ -30,9 +26,10 @@ def list_versions(problem: Problem = None, as_json: AsJson = False) -> None:
     from rich.console import Console
 
     from ml_pipeline.cli.model_tables import version_document, versions_table
+    from ml_pipeline.model_registry import registry_client
     from ml_pipeline.registry.versions import Versions, problems
 
-    with _client() as client:
+    with registry_client() as client:
         names = [problem] if problem else problems(client)
         found = {name: Versions(client, name).all() for name in names}
     if as_json:
@@ -51,8 +48,9 @@ def show(version: Number, problem: Problem = None, as_json: AsJson = False) -> N
     from rich.console import Console
 
     from ml_pipeline.cli.model_tables import version_document, version_table
+    from ml_pipeline.model_registry import versions_of
 
-    with _versions(problem) as versions:
+    with versions_of(problem) as versions:
         found, moves = versions.get(version), versions.moves()
     own = [move for move in moves if move["version"] == version]
     if as_json:
@@ -69,7 +67,9 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Make a version the champion, whatever the test said."""
-    with _versions(problem) as versions:
+    from ml_pipeline.model_registry import versions_of
+
+    with versions_of(problem) as versions:
         versions.promote(versions.get(version), reason)
         champion = versions.get(version)
     _say(champion, f"Version {version} of {champion.problem} is champion.", as_json)
@@ -80,7 +80,9 @@ def rollback(
     problem: Problem = None, reason: Reason = "Rolled back by hand", as_json: AsJson = False
 ) -> None:
     """Give the place back to the champion before."""
-    with _versions(problem) as versions:
+    from ml_pipeline.model_registry import versions_of
+
+    with versions_of(problem) as versions:
         left, back = versions.rollback(reason)
         champion = versions.get(back.number)
     text = f"Version {back.number} of {back.problem} is champion again, after {left.number}."
@@ -91,38 +93,3 @@ def _say(version: Version, text: str, as_json: bool) -> None:
     from ml_pipeline.cli.model_tables import version_document
 
     print(json.dumps(version_document(version)) if as_json else text)
-
-
-@contextmanager
-def _versions(problem: str | None) -> Iterator[Versions]:
-    """Yield the versions of a problem, or of the only one there is."""
-    from ml_pipeline.registry.tracking import RegistryError
-    from ml_pipeline.registry.versions import Versions, problems
-
-    with _client() as client:
-        names = problems(client)
-        name = problem or (names[0] if len(names) == 1 else None)
-        if not names:
-            raise RegistryError("No run has registered a model yet")
-        if name not in names:
-            asked = f"Got the problem {problem!r}" if problem else "There are several problems"
-            raise RegistryError(f"{asked}. --problem must be one of {', '.join(names)}")
-        yield Versions(client, name)
-
-
-@contextmanager
-def _client() -> Iterator[Any]:
-    """Yield MLflow's client; our own database is started for it where it is down."""
-    import os
-
-    from ml_pipeline.ops import secrets
-    from ml_pipeline.ops.postgres.lending import lent
-    from ml_pipeline.registry import tracking
-
-    project = Project.here()
-    if os.environ.get(tracking.URI_VARIABLE):
-        yield tracking.open_client(tracking.tracking_uri(None), project.root.as_uri())
-        return
-    with lent(project):
-        uri = tracking.tracking_uri(secrets.read(project.secrets, "mlflow_db_url"))
-        yield tracking.open_client(uri, (project.root / "results").as_uri())

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from scipy import stats
 
-Verdict = Literal["champion", "challenger", "refused"]
+from ml_pipeline.ml.metrics import LOWER_IS_BETTER, oriented
 
-LOWER_IS_BETTER = ("brier_score", "expected_calibration_error", "log_loss")
+Verdict = Literal["champion", "challenger", "refused"]
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,6 @@ def corrected_resampled_t(
     return PairedTest(mean, mean - reach, p_value, n)
 
 
-def oriented(metric: str, value: float) -> float:
-    """Return the value turned so that more is better."""
-    return -value if metric in LOWER_IS_BETTER else value
-
-
 def no_skill(metric: str, classes: Mapping[str, int], positive: str | None = None) -> float | None:
     """Return what a guess that knows only the class counts reaches.
 
@@ -136,13 +131,14 @@ def no_skill(metric: str, classes: Mapping[str, int], positive: str | None = Non
     """
     total = sum(classes.values())
     shares = {str(label): count / total for label, count in classes.items()}
-    share = shares.get(str(positive), 1 / len(shares))
+    chance = 1 / len(shares)
+    share = shares.get(str(positive), chance)
     impurity = 1 - sum(one**2 for one in shares.values())
     return {
         "accuracy": max(shares.values()),
-        "balanced_accuracy": 1 / len(shares),
+        "balanced_accuracy": chance,
         "precision": share,
-        "f1": 2 * share / (1 + share),
+        "f1": 2 * share / (1 + share) if positive else chance,
         "matthews_corrcoef": 0.0,
         "roc_auc": 0.5,
         "average_precision": share,

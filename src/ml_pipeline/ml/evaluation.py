@@ -69,7 +69,7 @@ def predict(model: Pipeline, frame: pd.DataFrame, config: ProblemConfig) -> pd.D
     ['row_id', 'y_true', 'y_pred', 'score']
     """
     table = verdicts(model, frame, config).reset_index(drop=True)
-    table.insert(0, "row_id", _row_ids(frame, config))
+    table.insert(0, "row_id", row_ids(frame, config))
     return table
 
 
@@ -196,7 +196,17 @@ def _places(column: pd.Series, labels: list[str]) -> NDArray[np.intp]:
     return np.array(pd.Index(labels).get_indexer(pd.Index(column.astype(str))), dtype=np.intp)
 
 
-def _row_ids(frame: pd.DataFrame, config: ProblemConfig) -> list[str]:
+def unseen_verdicts(out_of_fold: pd.DataFrame) -> pd.Series:
+    """Return what a model said of rows it had not seen: probabilities, or the likeliest labels."""
+    labels = classes_of(out_of_fold)
+    if not labels:
+        return out_of_fold["score"]
+    scores = out_of_fold[[f"score_{label}" for label in labels]].to_numpy()
+    return pd.Series(np.array(labels, dtype=object)[scores.argmax(axis=1)])
+
+
+def row_ids(frame: pd.DataFrame, config: ProblemConfig) -> list[str]:
+    """Return what names each row: its ids joined by '/', else its place in the file."""
     if not config.data.ids:
         return [str(place) for place in frame.index]
     return ["/".join(map(str, row)) for row in frame[config.data.ids].itertuples(index=False)]

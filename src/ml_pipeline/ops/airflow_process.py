@@ -34,6 +34,13 @@ PRELOADED = (
     "ml_pipeline.pipeline",
     "ml_pipeline.orchestration.training",
     "ml_pipeline.orchestration.results_db",
+    # The registry: 1.5 s in each of two tasks. Ours comes first: it switches telemetry off.
+    "ml_pipeline.registry.tracking",
+    "ml_pipeline.lifecycle",
+    "ml_pipeline.orchestration.registry_db",
+    "mlflow",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_store",
     # What Airflow itself imports in each task, after its fork: 0.04 of the 0.14 s of CPU of a task
     # that does nothing.
     "airflow.dag_processing.dagbag",

@@ -109,12 +109,19 @@ def _predictions(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def transaction() -> Iterator[Any]:
+def transaction(tables: str = TABLES) -> Iterator[Any]:
     """Yield a cursor on tables that exist; commit at the end, or leave everything as it was."""
+    with connected() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (TABLES_LOCK,))
+        cursor.execute(tables)
+        yield cursor
+
+
+@contextmanager
+def connected() -> Iterator[Any]:
+    """Yield a cursor; commit at the end, or leave everything as it was."""
     hook = PostgresHook(postgres_conn_id=CONNECTION)
     with closing(hook.get_conn()) as connection, connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (TABLES_LOCK,))
-        cursor.execute(TABLES)
         yield cursor
 
 

@@ -106,7 +106,10 @@ def evaluate_model(
 
 @task(multiple_outputs=False)
 def save_results(
-    evaluation: dict[str, Any], reference: dict[str, Any], config_file: str
+    evaluation: dict[str, Any],
+    reference: dict[str, Any],
+    promotion: dict[str, Any],
+    config_file: str,
 ) -> dict[str, Any]:
     """Publish the run's folder and write its figures into `results_db`."""
     from ml_pipeline import pipeline
@@ -116,7 +119,8 @@ def save_results(
     run = run_of(config)
     trusted = results_db.recorded_reference(run, reference)
     with hopeless_fails_at_once():
-        summary = pipeline.save_results(evaluation, trusted, config, run)
+        judged = {**evaluation, "promotion": promotion}
+        summary = pipeline.save_results(judged, trusted, config, run)
     results_db.record_run(run, summary, evaluation["predictions"])
     return summary
 

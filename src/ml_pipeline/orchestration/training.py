@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import DAG
 
 from ml_pipeline.config import ProblemConfig
-from ml_pipeline.orchestration import tasks
+from ml_pipeline.orchestration import registering, tasks
 from ml_pipeline.orchestration.params import training_params
 
 RETRIES = 2
@@ -19,8 +19,9 @@ DOC = """
 **{description}**
 
 Reads the data, refuses what is bad, splits, tries every candidate on the same folds, trains the
-chosen one, judges it on the hold-out, publishes `results/<run>/`, and writes the figures to
-`results_db`. DataFrames pass from task to task through XCom.
+chosen one, judges it on the hold-out, compares it with the champion, publishes `results/<run>/`,
+writes the figures to `results_db`, and registers the model. DataFrames pass from task to task
+through XCom.
 
 Trigger it with other parameters to compare: a parameter given here wins over `config/{name}.yaml`.
 """
@@ -63,4 +64,6 @@ def _chain_tasks(config: ProblemConfig) -> None:
     choice: Any = tasks.select_model(outcomes, file)
     reference: Any = tasks.train_model(parts, choice, file)
     evaluation: Any = tasks.evaluate_model(parts, choice, reference, file)
-    tasks.save_results(evaluation, reference, file)
+    promotion: Any = registering.compare_with_champion(parts, evaluation, reference, file)
+    summary: Any = tasks.save_results(evaluation, reference, promotion, file)
+    registering.register_model(summary, promotion, file)

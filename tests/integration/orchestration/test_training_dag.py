@@ -19,13 +19,16 @@ TASKS = (
     "select_model",
     "train_model",
     "evaluate_model",
+    "compare_with_champion",
     "save_results",
+    "register_model",
 )
 FILES = {
     "metrics.json",
     "metrics.csv",
     "predictions.csv",
     "manifest.json",
+    "profile.json",
     "model.skops",
     "model.joblib",
     "report.html",

@@ -11,7 +11,8 @@ from .documents import REPOSITORY, Document, document, for_each_document, tracke
 
 HERE = Path(__file__)
 GONE_IN_AIRFLOW_3 = re.compile(
-    r"\bairflow (webserver|initdb|upgradedb|resetdb|list_dags|trigger_dag|run|backfill)\b|"
+    r"\bairflow (webserver|initdb|upgradedb|resetdb|list_dags|trigger_dag|run)\b|"
+    r"\bairflow backfill\b(?! create)|"
     r"\bdb (init|upgrade)\b"
 )
 OF_A_MACHINE = re.compile(r"/(?:home|Users)/(?!linuxbrew\b)\w+/|/root/\w|/work/\w|/tmp/h/")

@@ -14,8 +14,8 @@ from ml_pipeline.ml.comparison import (
     corrected_resampled_t,
     decide,
     no_skill,
-    oriented,
 )
+from ml_pipeline.ml.metrics import oriented
 
 RULE = Rule("roc_auc", margin=0.01, alpha=0.05, no_skill=0.5)
 GOOD = Evidence(0.90, 0.88, 0.92, "a")

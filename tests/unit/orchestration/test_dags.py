@@ -67,12 +67,19 @@ def test_tasks_follow_each_other_as_the_contract_says(dag):
     assert {name: task["downstream"] for name, task in dag["tasks"].items()} == {
         "load_data": ["validate_data"],
         "validate_data": ["preprocess_data"],
-        "preprocess_data": ["cross_validate", "evaluate_model", "train_model"],
+        "preprocess_data": [
+            "compare_with_champion",
+            "cross_validate",
+            "evaluate_model",
+            "train_model",
+        ],
         "cross_validate": ["select_model"],
         "select_model": ["evaluate_model", "train_model"],
-        "train_model": ["evaluate_model", "save_results"],
-        "evaluate_model": ["save_results"],
-        "save_results": [],
+        "train_model": ["compare_with_champion", "evaluate_model", "save_results"],
+        "evaluate_model": ["compare_with_champion", "save_results"],
+        "compare_with_champion": ["register_model", "save_results"],
+        "save_results": ["register_model"],
+        "register_model": [],
     }
 
 
