@@ -233,13 +233,13 @@ def test_a_param_outside_its_schema_starts_no_run(played):
     ("problem", "task", "message"),
     [
         ("missing_file", "load_data", "missing_file.data: no such file; check `data.path`"),
-        ("one_class", "validate_data", "column 'diagnosis': 1 label(s): 'M'. Must be exactly two"),
-        ("no_labels", "validate_data", "column 'diagnosis', row 1: the target is missing"),
+        ("one_class", "validate_data", "column 'diagnosis': 1 label: 'M'. Must be at least two"),
+        ("no_labels", "validate_data", "column 'diagnosis': the target is missing in every row"),
         (
             "not_numeric",
             "validate_data",
-            "column 'mean radius', row 1: 'seventeen' is not a number. "
-            "Mend it, or name the column in `data.exclude`",
+            "column 'mean radius', row 1: 'seventeen' is not a number (and 56 more rows): 10% of "
+            "the values. Mend it, name the text in `data.missing_values`, or the column in",
         ),
     ],
 )
