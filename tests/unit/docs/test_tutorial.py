@@ -76,6 +76,14 @@ def test_each_command_does_what_the_page_says(printed: dict[str, str]) -> None:
         assert expected in printed[command]
 
 
+def test_the_report_that_the_reader_is_sent_to_is_there(
+    reader: Reader, printed: dict[str, str]
+) -> None:
+    folder = reader.folder / "results" / "latest"
+    assert "how the model was chosen" in (folder / "report.html").read_text().lower()
+    assert (folder / "model_card.md").read_text().startswith("# Model card: customers")
+
+
 def test_the_configuration_shown_is_the_one_that_is_written(
     reader: Reader, printed: dict[str, str]
 ) -> None:
