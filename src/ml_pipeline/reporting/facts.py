@@ -61,6 +61,7 @@ def facts_of(
         "groups": _groups(document),
         "of_groups": [name for name in OF_GROUPS if name in document["holdout"]],
         "validation": validation,
+        "classes": sorted(validation.get("classes", {}).items(), key=lambda one: (-one[1], one[0])),
         "quality": validation.get("quality", [])[:COLUMNS_SHOWN],
         "hidden_columns": max(0, len(validation.get("quality", [])) - COLUMNS_SHOWN),
         "findings": validation.get("findings", []),

@@ -17,6 +17,7 @@ from ml_pipeline.reporting import write_report
 from ml_pipeline.storage import folder_name
 
 CLONE = Path(__file__).parents[3]
+TEMPLATES = CLONE / "src" / "ml_pipeline" / "reporting" / "templates"
 PNG = b"\x89PNG\r\n"
 ALWAYS = {"roc", "precision_recall", "calibration", "confusion_matrix", "candidates", "importance"}
 
@@ -30,6 +31,19 @@ def written(folder: Path, run) -> Path:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, two):
     return written(tmp_path_factory.mktemp("report"), two)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def turned(value):
+    """Turn the order of the keys of all dicts below `classes` and `groups` round."""
+    found = {}
+    for key, part in value.items():
+        is_unordered = key in ("classes", "groups", "validation") and isinstance(part, dict)
+        found[key] = dict(reversed(turned(part).items())) if is_unordered else part
+    return found
 
 
 class Tags(HTMLParser):
@@ -73,11 +87,16 @@ def test_a_run_with_three_labels_has_all_but_the_threshold(tmp_path, three):
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path, folder, two):
-    again = written(tmp_path, two)
+    assert contents(written(tmp_path, two)) == contents(folder)
 
-    assert {file.name: file.read_bytes() for file in again.iterdir()} == {
-        file.name: file.read_bytes() for file in folder.iterdir()
-    }
+
+def test_the_order_of_keys_which_the_database_turns_round_changes_nothing(tmp_path, three):
+    evaluation, document, config = three
+    written(tmp_path / "one", three)
+
+    written(tmp_path / "other", (turned(evaluation), turned(document), config))
+
+    assert contents(tmp_path / "other")["report.html"] == contents(tmp_path / "one")["report.html"]
 
 
 def test_a_run_without_folds_candidates_or_validation_has_what_is_left(tmp_path, two):
@@ -258,4 +277,5 @@ def test_the_wheel_holds_the_templates(tmp_path):
 
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     templates = {Path(name).name for name in names if "/reporting/templates/" in name}
-    assert templates == {"report.html.j2", "model_card.md.j2"}
+    assert templates == {file.name for file in TEMPLATES.iterdir()}
+    assert {"report.html.j2", "model_card.md.j2"} <= templates
