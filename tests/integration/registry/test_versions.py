@@ -2,6 +2,9 @@
 
 import pytest
 
+from ml_pipeline.ops.postgres import provisioning
+from ml_pipeline.ops.postgres.tables import rows
+from ml_pipeline.ops.prune.known_runs import REGISTERED
 from ml_pipeline.registry.tracking import RegistryError
 from ml_pipeline.registry.versions import MOST_MOVES, problems
 
@@ -101,3 +104,16 @@ def test_a_version_that_is_not_there_is_an_error_that_names_those_that_are(versi
 
     with pytest.raises(RegistryError, match=r"no version 7\. There are: 1"):
         versions.get(7)
+
+
+def test_prune_knows_the_runs_whose_model_is_in_use_or_was(versions, register, project):
+    versions.promote(register(f"{versions.problem} 1"), "first")
+    versions.promote(register(f"{versions.problem} 2"), "better")
+    versions.challenge(register(f"{versions.problem} 3"))
+    register(f"{versions.problem} 4")
+
+    url = provisioning.owner_urls(project)["mlflow_db"]
+    found = {run for _, run in rows(url, "registered_model_aliases", REGISTERED)}
+    own = {run for run in found if run.startswith(f"{versions.problem} ")}
+
+    assert own == {f"{versions.problem} {number}" for number in (1, 2, 3)}

@@ -16,6 +16,16 @@ NEWEST = {
     "ORDER BY dag_id, recorded_at DESC",
     "runs": "SELECT DISTINCT ON (dag_id) dag_id, run_id FROM runs ORDER BY dag_id, created_at DESC",
 }
+# Runs whose model is champion or challenger, or was champion: a rollback goes back to it.
+REGISTERED = """
+WITH used AS (SELECT name, version FROM registered_model_aliases
+              UNION SELECT name, version FROM model_version_tags WHERE key = 'promoted at')
+SELECT dag.value, run.value FROM used
+JOIN model_version_tags dag
+    ON (dag.name, dag.version, dag.key) = (used.name, used.version, 'dag_id')
+JOIN model_version_tags run
+    ON (run.name, run.version, run.key) = (used.name, used.version, 'run_id')
+"""
 Run = tuple[str, str]
 
 
@@ -28,7 +38,8 @@ class KnownRuns:
     unfinished
         Those that run, or are to run.
     in_use
-        Those whose model `results_db` names as the newest of its DAG.
+        Those whose model `results_db` names as the newest of its DAG, or that the model registry
+        in `mlflow_db` has in use.
     """
 
     unfinished: frozenset[Run] = frozenset()
@@ -49,4 +60,5 @@ def read(project: Project) -> KnownRuns:
         urls = provisioning.owner_urls(project)
         unfinished = rows(urls["airflow_db"], "dag_run", UNFINISHED)
         newest = [rows(urls["results_db"], table, query) for table, query in NEWEST.items()]
+        newest.append(rows(urls["mlflow_db"], "registered_model_aliases", REGISTERED))
     return KnownRuns(frozenset(unfinished), frozenset(row for found in newest for row in found))
