@@ -30,6 +30,7 @@ def environment(*, is_html: bool) -> Environment:
         "number": wording.number,
         "interval": wording.interval,
         "metric": wording.name_of,
+        "sentence": wording.sentence,
         "cell": markdown_cell,
     }
     return found

@@ -56,3 +56,8 @@ def interval(figures: dict[str, Any] | None) -> str:
     if figures.get("low") is None:
         return number(value)
     return f"{number(value)} ({number(figures['low'])} to {number(figures['high'])})"
+
+
+def sentence(text: str) -> str:
+    """Return the text with one full stop at its end."""
+    return text.rstrip(".") + "."

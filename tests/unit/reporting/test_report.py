@@ -162,7 +162,7 @@ def test_the_page_names_the_champion_that_the_run_was_compared_with(tmp_path, tw
     evaluation, document, config = two
     promotion = {
         "decision": "challenger",
-        "reason": "Harm is not excluded.",
+        "reason": "Harm is not excluded",
         "champion": {"version": "7", "run_id": "manual__1", "model": "svc", "mean": 0.9},
     }
 
@@ -172,6 +172,18 @@ def test_the_page_names_the_champion_that_the_run_was_compared_with(tmp_path, tw
     assert "Challenger" in page
     assert "Harm is not excluded." in page
     assert "version 7 (svc, run manual__1)" in page
+
+
+def test_the_first_champion_was_compared_with_nobody(tmp_path, two):
+    evaluation, document, config = two
+    promotion = {"decision": "champion", "reason": "The first with skill", "champion": None}
+
+    written(tmp_path, (evaluation | {"promotion": promotion}, document, config))
+
+    page, card = ((tmp_path / name).read_text() for name in ("report.html", "model_card.md"))
+    assert "Becomes the champion.</b>\nThe first with skill.\n" in page
+    assert "Compared with version" not in page
+    assert "champion. The first with skill.\n" in card
 
 
 def test_the_card_says_what_the_model_is_for_and_where_it_ends(folder):
