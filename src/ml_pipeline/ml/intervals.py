@@ -14,6 +14,8 @@ from ml_pipeline.ml.metrics import Floats
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
+FEWER_RESAMPLES = 200  # of so many rows that intervals are narrow and resampling takes minutes
+MANY_ROWS = 50_000
 LARGEST_BLOCK = 4_000_000
 
 
@@ -29,7 +31,6 @@ def bootstrap(
     labels: NDArray[Any],
     compute: Callable[[Floats], dict[str, Floats]],
     random_state: int,
-    resamples: int = RESAMPLES,
 ) -> dict[str, tuple[float, float]]:
     """Return percentile intervals of every metric from stratified resampling of the rows.
 
@@ -48,6 +49,7 @@ def bootstrap(
     """
     generator = np.random.default_rng(random_state)
     strata = [np.flatnonzero(labels == label) for label in np.unique(labels)[::-1]]
+    resamples = RESAMPLES if len(labels) < MANY_ROWS else FEWER_RESAMPLES
     block = max(1, LARGEST_BLOCK // len(labels))
     sizes = [min(block, resamples - start) for start in range(0, resamples, block)]
     blocks = [compute(_resampled_counts(strata, size, generator)) for size in sizes]

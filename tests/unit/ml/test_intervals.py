@@ -93,6 +93,22 @@ def test_many_rows_are_resampled_in_blocks_of_bounded_memory(monkeypatch):
     assert in_blocks == pytest.approx(bootstrap(*rows(), 1)["roc_auc"], abs=0.006)
 
 
+def test_so_many_rows_are_resampled_less_often(monkeypatch):
+    def drawn(n_rows):
+        seen = []
+
+        def compute(weights):
+            seen.append(len(weights))
+            return {"accuracy": weights.mean(axis=1)}
+
+        module.bootstrap(np.arange(n_rows) % 2, compute, 1)
+        return sum(seen)
+
+    monkeypatch.setattr(module, "MANY_ROWS", 300)
+
+    assert (drawn(299), drawn(300)) == (2000, 200)
+
+
 def test_the_corrected_interval_follows_nadeau_and_bengio():
     scores = np.array([0.90, 0.92, 0.94, 0.96, 0.98])
     error = math.sqrt((1 / 5 + 20 / 80) * np.var(scores, ddof=1))
