@@ -62,5 +62,5 @@ def _findings(problem: ProblemConfig) -> str:
     positive = f" (positive: {problem.target.positive})" if problem.target.positive else ""
     return (
         f"fine. {len(frame)} rows, {len(feature_names(frame, problem))} features, "
-        f"{target.name}: {counts} {positive}, {names}"
+        f"{target.name}: {counts}{positive}, {names}"
     )
