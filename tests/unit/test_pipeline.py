@@ -168,7 +168,7 @@ def test_the_manifest_vouches_for_every_other_file_and_records_the_params(whole)
     assert {
         name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in manifest["files"]
     } == {name: entry["sha256"] for name, entry in manifest["files"].items()}
-    assert len(manifest["files"]) == 14
+    assert len(manifest["files"]) == 15
     assert manifest["params"] == {
         "random_state": 42,
         "test_size": 0.2,
@@ -327,7 +327,7 @@ def test_saving_twice_replaces_the_run_and_keeps_its_model(steps, config):
 
     assert (run.folder / "model.skops").read_bytes() == before
     assert not run.staging.exists()
-    assert len(list(run.folder.iterdir())) == 15
+    assert len(list(run.folder.iterdir())) == 16
 
 
 def test_evaluating_again_after_publication_finds_the_published_model(steps, config):
