@@ -60,12 +60,9 @@ def write_model(model: Pipeline, folder: Place) -> dict[str, str]:
     """Write `model` in both formats with their manifest, and return each file's SHA-256."""
     import joblib
 
-    skops, dumped = _skops(), io.BytesIO()
-    content = skops.dumps(model)
-    # Pickled as read back: which of its texts are one object, and so the file's bytes, depends on
-    # whether the columns' names came through Arrow.
-    joblib.dump(skops.loads(content, trusted=list(TRUSTED_TYPES)), dumped)
-    (folder / MODEL_SKOPS).write_bytes(content)
+    dumped = io.BytesIO()
+    joblib.dump(model, dumped)
+    (folder / MODEL_SKOPS).write_bytes(_skops().dumps(model))
     (folder / MODEL_JOBLIB).write_bytes(dumped.getvalue())
     manifest = write_manifest(folder)
     return {name: manifest["files"][name]["sha256"] for name in (MODEL_SKOPS, MODEL_JOBLIB)}
