@@ -16,9 +16,11 @@ STRICT_VARIABLE = "ML_PIPELINE_STRICT_SKIPS"
 
 
 def pytest_configure() -> None:
-    """Undo what a run in the background hands down to all that tests start: SIGINT ignored."""
+    """Undo what a run in the background hands down to all that tests start: signals ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by nohup
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
