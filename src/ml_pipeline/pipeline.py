@@ -157,7 +157,7 @@ def save_results(
         "metrics.json": json.dumps(document, indent=2, allow_nan=False) + "\n",
         "metrics.csv": metrics_csv(document),
         "predictions.csv": evaluation["predictions"].to_csv(index=False, lineterminator="\n"),
-        PROFILE: json.dumps(evaluation["profile"]) + "\n",
+        PROFILE: json.dumps(evaluation["profile"], sort_keys=True) + "\n",
     }
     with run.writing():
         _ensure_model_is_staged(reference, run)
