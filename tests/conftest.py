@@ -7,12 +7,18 @@ import signal
 
 import pytest
 from _pytest.terminal import TerminalReporter
+from hypothesis import settings
 
 pytest_plugins = ["tests.running_clone"]
 
 # What no run of ours can show, wherever it runs; any other skip means that a package is missing.
 EXPLAINED_SKIPS = ("needs macOS", "needs Linux", "needs systemd")
 STRICT_VARIABLE = "ML_PIPELINE_STRICT_SKIPS"
+
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:
