@@ -24,7 +24,10 @@ def ours(record: StackRecord) -> list[psutil.Process]:
     sessions of their own, and Airflow's task supervisors hide their environment.
     """
     everyone = list(psutil.process_iter(["pid", "ppid", "create_time"]))
-    found = {process.pid: process for process in everyone if _bears_our_sign(process, record)}
+    session = record.keeper_pid if _is_session_ours(record) else None
+    found = {
+        process.pid: process for process in everyone if _bears_our_sign(process, record, session)
+    }
     children: dict[int, list[psutil.Process]] = {}
     for process in everyone:
         children.setdefault(process.info["ppid"], []).append(process)
@@ -73,11 +76,24 @@ def descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _bears_our_sign(process: psutil.Process, record: StackRecord) -> bool:
+def _is_session_ours(record: StackRecord) -> bool:
+    """Tell whether the keeper's number still names its session, and not that of a stranger.
+
+    The system gives the number to nobody as long as the session has a process; then, and after a
+    reboot, to anybody: such as a person's shell.
+    """
+    try:
+        created = psutil.Process(record.keeper_pid).create_time()
+    except psutil.NoSuchProcess:
+        return record.keeper_created > psutil.boot_time() - CLOCK_SLACK_SECONDS
+    return abs(created - record.keeper_created) < CLOCK_SLACK_SECONDS
+
+
+def _bears_our_sign(process: psutil.Process, record: StackRecord, session: int | None) -> bool:
     if process.info["create_time"] < record.keeper_created - CLOCK_SLACK_SECONDS:
         return False
     try:
-        if os.getsid(process.pid) == record.keeper_pid:
+        if os.getsid(process.pid) == session:
             return True
         return process.environ().get(MARKER) == record.marker
     except (OSError, psutil.Error):

@@ -1,0 +1,71 @@
+"""Which processes belong to a stack, by the keeper's session."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from ml_pipeline.ops import processes
+from ml_pipeline.ops.stack_record import StackRecord
+
+DAY_SECONDS = 86400.0
+
+
+@pytest.fixture
+def leader() -> Iterator[psutil.Process]:
+    """A session of two processes, as a keeper's and as any shell's: its leader."""
+    started = subprocess.Popen(
+        ["/bin/sh", "-c", "sleep 60 & echo; wait"], start_new_session=True, stdout=subprocess.PIPE
+    )
+    assert started.stdout is not None
+    started.stdout.readline()  # the second one is there
+    yield psutil.Process(started.pid)
+    os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+    started.stdout.close()
+
+
+def test_ours_when_processes_are_in_the_keepers_session_then_they_are_found(
+    leader: psutil.Process,
+) -> None:
+    assert _found(_record(leader.pid, leader.create_time())) == _session_of(leader)
+
+
+def test_ours_when_the_leader_is_dead_then_the_rest_of_its_session_is_found(
+    leader: psutil.Process,
+) -> None:
+    record, left = _record(leader.pid, leader.create_time()), _session_of(leader) - {leader.pid}
+    leader.kill()
+    leader.wait()
+    assert _found(record) == left
+
+
+def test_ours_when_the_keepers_number_was_given_to_a_strangers_session_then_nothing_is_found(
+    leader: psutil.Process,
+) -> None:
+    assert _found(_record(leader.pid, leader.create_time() - DAY_SECONDS)) == set()
+
+
+def test_ours_when_the_machine_was_booted_since_then_a_session_without_leader_is_a_strangers(
+    leader: psutil.Process,
+) -> None:
+    leader.kill()
+    leader.wait()
+    assert _found(_record(leader.pid, psutil.boot_time() - DAY_SECONDS)) == set()
+
+
+def _record(pid: int, created: float) -> StackRecord:
+    return StackRecord(pid, created, "a marker that nobody bears", "127.0.0.1", 8080)
+
+
+def _found(record: StackRecord) -> set[int]:
+    return {process.pid for process in processes.ours(record)}
+
+
+def _session_of(leader: psutil.Process) -> set[int]:
+    return {leader.pid, *(child.pid for child in leader.children())}
