@@ -20,7 +20,7 @@ LAST_TASK = "save_results"
 def run_once(project: Project, record: StackRecord, progress: Progress) -> bool:
     """Run the pipeline unless it ever ran; return whether all is well."""
     password = secrets.read(project.secrets, "admin_password") or ""
-    api = AirflowApi(record.url, "admin", password)
+    api = AirflowApi(record.own_url, "admin", password)
     with progress.activity("Waiting for Airflow to read the DAG"):
         api.await_dag(DAG_ID)
     if api.has_run(DAG_ID):

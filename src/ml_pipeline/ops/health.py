@@ -46,7 +46,7 @@ class Health:
 
         The answer's status is 200 even when the scheduler is dead, hence the document.
         """
-        url = f"http://{self.record.reachable_host}:{self.record.port}/api/v2/monitor/health"
+        url = f"{self.record.own_url}/api/v2/monitor/health"
         try:
             with _opener.open(url, timeout=TIMEOUT_SECONDS) as answer:
                 return dict(json.load(answer))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 from enum import StrEnum
 from xml.sax.saxutils import escape
 
+from ml_pipeline.ops.postgres.account import own_name
 from ml_pipeline.ops.project import Project
 
 LAUNCHD_LABEL = "org.ml-pipeline.airflow"
@@ -57,7 +57,7 @@ def _systemd(project: Project, kind: Kind) -> str:
     return (
         template.replace("@ROOT@", root)
         .replace("@START@", start)
-        .replace("@USER_LINE@\n", f"User={getpass.getuser()}\n" if is_system else "")
+        .replace("@USER_LINE@\n", f"User={own_name()}\n" if is_system else "")
         .replace("@WANTED_BY@", "multi-user.target" if is_system else "default.target")
     )
 

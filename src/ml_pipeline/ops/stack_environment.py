@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from collections.abc import Mapping
 
+from ml_pipeline.ops.postgres.account import own_name
 from ml_pipeline.ops.processes import MARKER
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.stack_record import StackRecord, socket_file
@@ -35,7 +35,6 @@ def stack_environment(
     cores
         Of this machine.
     """
-    api = f"http://{record.reachable_host}:{record.port}/execution/"
     return {
         # About one task per core; the default of 32 forks 32 processes at once. Four on two cores
         # are no faster with 100 mapped tasks: the processor is what they wait for.
@@ -46,10 +45,10 @@ def stack_environment(
         **without_secrets(inherited),
         MARKER: record.marker,
         "ML_PIPELINE_SOCKET": str(socket_file(project)),
-        "ML_PIPELINE_USER": getpass.getuser(),
+        "ML_PIPELINE_USER": own_name(),
         "AIRFLOW__API__HOST": record.host,
         "AIRFLOW__API__PORT": str(record.port),
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": api,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{record.own_url}/execution/",
         "PYTHONUNBUFFERED": "1",  # a log line is there when it is written, not a buffer later
         **_platform_variables(platform),
     }

@@ -49,13 +49,16 @@ class StackRecord:
     @property
     def url(self) -> str:
         """The address to open in a browser."""
-        host = "localhost" if self.reachable_host == "127.0.0.1" else self.host
-        return f"http://{host}:{self.port}"
+        return self.own_url.replace("//127.0.0.1:", "//localhost:")
 
     @property
-    def reachable_host(self) -> str:
-        """Where programs on this machine reach the web server: loopback when it is on every one."""
-        return "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
+    def own_url(self) -> str:
+        """The address for programs on this machine: loopback when the web server is on every one.
+
+        As a number: on another address that `localhost` also means, somebody else may listen.
+        """
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def keeper(self) -> psutil.Process | None:
         """Return the keeper, or None when it is gone."""

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
 
 from ml_pipeline.ops.project import Project
+from ml_pipeline.ops.service import Kind, unit
 from ml_pipeline.ops.stack_environment import stack_environment
 from ml_pipeline.ops.stack_record import StackRecord
 
@@ -37,6 +40,8 @@ def test_stack_environment_bears_the_marker_that_makes_processes_ours() -> None:
         ("127.0.0.1", "http://127.0.0.1:8123/execution/"),
         ("0.0.0.0", "http://127.0.0.1:8123/execution/"),
         ("192.0.2.7", "http://192.0.2.7:8123/execution/"),
+        ("::1", "http://[::1]:8123/execution/"),
+        ("::", "http://127.0.0.1:8123/execution/"),
     ],
 )
 def test_stack_environment_points_tasks_to_where_the_web_server_listens(
@@ -45,6 +50,16 @@ def test_stack_environment_points_tasks_to_where_the_web_server_listens(
     made = environment(host)
     assert made["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == api
     assert (made["AIRFLOW__API__HOST"], made["AIRFLOW__API__PORT"]) == (host, "8123")
+
+
+def test_user_when_logname_still_names_who_typed_su_is_the_one_that_runs_this(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.setenv(name, "somebody-else")
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    assert environment()["ML_PIPELINE_USER"] == user
+    assert f"\nUser={user}\n" in unit(Project.here(), Kind.SYSTEMD_SYSTEM)
 
 
 @pytest.mark.parametrize(("platform", "is_pinned"), [("linux", True), ("darwin", False)])

@@ -43,6 +43,7 @@ def test_keeper_when_its_pid_was_used_again_is_gone() -> None:
         ("127.0.0.1", "http://localhost:8080"),
         ("0.0.0.0", "http://localhost:8080"),
         ("192.0.2.7", "http://192.0.2.7:8080"),
+        ("::1", "http://[::1]:8080"),
     ],
 )
 def test_url_is_one_that_a_browser_on_this_machine_can_open(host: str, url: str) -> None:

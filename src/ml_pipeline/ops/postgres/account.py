@@ -121,6 +121,11 @@ def server_account(data: Path) -> Account:
     return _account(owner)
 
 
+def own_name() -> str:
+    """Return this process's user, by its number: after a plain `su`, LOGNAME names another."""
+    return pwd.getpwuid(os.geteuid()).pw_name
+
+
 def server_environment() -> dict[str, str]:
     """Return this process's environment without what would bend a server, and without secrets.
 
