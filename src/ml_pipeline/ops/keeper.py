@@ -82,6 +82,7 @@ class Keeper:
     def run(self) -> int:
         """Keep the stack until it is asked to stop; return the exit status."""
         self._listen_to_signals()
+        stack_record.make_socket_folder(self.project)
         stack_record.write(self.project, self.record)
         try:
             self._keep()
@@ -135,7 +136,6 @@ class Keeper:
         start_clients(self.supervisor, health, self._pause_while_alive)
 
     def _spawn_supervisord(self) -> None:
-        self.supervisor.socket.parent.mkdir(mode=0o700, exist_ok=True)
         self.supervisor.socket.unlink(missing_ok=True)
         configuration = self.project.airflow_home / "supervisord.conf"
         child = subprocess.Popen(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import tempfile
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +21,7 @@ from ml_pipeline.ops.project import Project
 SOCKET_PATH_BYTES = (
     90  # macOS allows 103, and supervisord appends its pid while it creates the file
 )
+SHORT_FOLDER = Path("/tmp")
 
 LOCK_PATIENCE_SECONDS = 0.5  # longer than a look by `status`, which takes the lock for an instant
 
@@ -120,12 +121,33 @@ def lock(project: Project) -> Iterator[int]:
 
 
 def socket_file(project: Project) -> Path:
-    """Return the path of supervisord's control socket, short enough for every system."""
+    """Return the path of supervisord's control socket, short enough for every system.
+
+    It depends on the clone alone: another shell may have another TMPDIR.
+    """
     path = project.run / "supervisor.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
         return path
     digest = sha256(os.fsencode(project.root)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"ml-pipeline-{os.getuid()}-{digest}" / path.name
+    return SHORT_FOLDER / f"ml-pipeline-{os.getuid()}-{digest}" / path.name
+
+
+def make_socket_folder(project: Project) -> None:
+    """Make the folder of the control socket, for its owner alone.
+
+    Raises
+    ------
+    StackError
+        When somebody else has it: its name can be guessed, and who owns it could put a socket of
+        his own there.
+    """
+    folder = socket_file(project).parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder == project.run:
+        return
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise StackError(f"{folder} is not ours. Have its owner remove it, then start again")
 
 
 def _record_file(project: Project) -> Path:

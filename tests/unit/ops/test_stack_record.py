@@ -65,5 +65,47 @@ def test_socket_file_when_the_clone_lies_deep_is_still_short_and_its_own(tmp_pat
     assert paths[0] != paths[1]
 
 
+def test_socket_file_when_another_shell_has_another_tmpdir_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = Project(tmp_path / ("d" * 120))
+    before = stack_record.socket_file(deep)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert stack_record.socket_file(deep) == before
+
+
+def test_socket_folder_when_made_is_ours_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack_record, "SHORT_FOLDER", tmp_path)
+    deep = Project(tmp_path / ("d" * 120))
+    for _ in ("new", "there already"):
+        stack_record.make_socket_folder(deep)
+    assert stack_record.socket_file(deep).parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_socket_folder_when_somebody_put_a_link_there_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack_record, "SHORT_FOLDER", tmp_path)
+    deep, theirs = Project(tmp_path / ("d" * 120)), tmp_path / "theirs"
+    theirs.mkdir()
+    stack_record.socket_file(deep).parent.symlink_to(theirs)
+    with pytest.raises(StackError, match="is not ours"):
+        stack_record.make_socket_folder(deep)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_socket_folder_when_another_user_made_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack_record, "SHORT_FOLDER", tmp_path)
+    deep = Project(tmp_path / ("d" * 120))
+    stack_record.make_socket_folder(deep)
+    os.chown(stack_record.socket_file(deep).parent, 65534, 65534)
+    with pytest.raises(StackError, match="is not ours"):
+        stack_record.make_socket_folder(deep)
+
+
 def test_socket_file_when_the_path_is_short_lies_in_the_clone() -> None:
     assert stack_record.socket_file(Project(Path("/srv/clone"))).is_relative_to("/srv/clone")

@@ -7,12 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from ml_pipeline.errors import PipelineError
-from ml_pipeline.ops import ports, stack, stack_record
+from ml_pipeline.ops import ports, stack
 from ml_pipeline.ops.doctor.check import Check
 from ml_pipeline.ops.postgres import placement
 from ml_pipeline.ops.project import Project
@@ -55,15 +54,11 @@ def check_folder(project: Project) -> Check:
 
 
 def check_path_length(project: Project) -> Check:
-    """Check that no file below the clone and no socket has a longer path than the system allows."""
+    """Check that no file below the clone has a longer path than the system allows."""
     length = len(os.fsencode(project.root))
-    socket = len(os.fsencode(stack_record.socket_file(project)))
-    found = f"{length} bytes, {socket} for the control socket"
+    found = f"{length} bytes"
     if length + LONGEST_BELOW_BYTES > os.pathconf("/", "PC_PATH_MAX"):
         return Check("path length", found, "Move the folder to a shorter path")
-    if socket > stack_record.SOCKET_PATH_BYTES:
-        remedy = f"export TMPDIR=/tmp ({tempfile.gettempdir()} is too long)"
-        return Check("path length", found, remedy)
     return Check("path length", found)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ml_pipeline.ops import stack_record
 from ml_pipeline.ops.doctor import clone
 from ml_pipeline.ops.project import Project
 from tests.running_clone import REPOSITORY
@@ -55,18 +54,6 @@ def test_check_path_length_when_a_file_below_would_be_too_long_for_the_system(
     longest = os.pathconf("/", "PC_PATH_MAX")
     deep = Project(tmp_path / "/".join(["x" * 99] * (longest // 100 - 2)))
     assert clone.check_path_length(deep).remedy == "Move the folder to a shorter path"
-
-
-def test_check_path_length_when_the_socket_s_folder_is_too_long_names_another(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    temporary = tmp_path / ("t" * 100)
-    temporary.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    long = Project(tmp_path / ("c" * 100))
-    assert len(os.fsencode(stack_record.socket_file(long))) > stack_record.SOCKET_PATH_BYTES
-    assert clone.check_path_length(long).remedy.startswith("export TMPDIR=/tmp")
-    assert clone.check_path_length(Project(Path("/c"))).is_fine
 
 
 def test_check_port_when_taken_names_the_holder(project: Project) -> None:
