@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
 from ml_pipeline.errors import DataError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ml_pipeline.config import ProblemConfig
 
 BLOCK_BYTES = 4 << 20  # a row must fit into a block
+WITH_COMMA = r"^(\s*[+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s*)$"
 MISSING = [*csv.ConvertOptions().null_values, "<NA>"]
 
 
@@ -34,8 +36,7 @@ def read_csv(content: bytes, config: ProblemConfig, location: str) -> tuple[pa.T
         When it is no text, a quote stays open, or its rows do not fit its columns.
     """
     text, encoding = to_utf8(content, config, location)
-    if b"\n" not in text:  # a Mac's line ends of old
-        text = text.replace(b"\r", b"\n")
+    text = _with_newlines(text)
     if text.count(b'"') % 2:
         raise DataError(
             f'{location}, line {_unbalanced_line(text)}: a quote (") is opened and not closed'
@@ -57,7 +58,8 @@ def read_batches(
     if not sample.strip():
         raise DataError(f"{location}: the file is empty")
     encoding = find_encoding(sample, config, location)
-    beginning = _beginning(sample.decode(encoding, errors="ignore").encode())
+    text = sample.decode(encoding, errors="ignore")
+    beginning = _beginning(_with_newlines(text.encode()))
     dialect = find_dialect(beginning, encoding, config, location, is_scored=True)
     ragged = list[csv.InvalidRow]()
     options = _options(dialect, config, ragged, use_threads=False, is_text=True)
@@ -66,7 +68,7 @@ def read_batches(
         for table in _gathered(stream, rows):
             if ragged:
                 raise DataError(f"{location}, {_describe_ragged(ragged, dialect)}")
-            yield table.rename_columns(dialect.names)
+            yield _with_points(table.rename_columns(dialect.names), dialect, config)
     except pa.ArrowInvalid as error:
         raise _not_csv(location, error) from error
 
@@ -81,6 +83,11 @@ def _gathered(stream: Any, rows: int) -> Iterator[pa.Table]:
             batches, gathered = [], 0
     if batches:
         yield pa.Table.from_batches(batches)
+
+
+def _with_newlines(text: bytes) -> bytes:
+    """Return a text with the line ends of today: a Mac of old wrote carriage returns alone."""
+    return text if b"\n" in text else text.replace(b"\r", b"\n")
 
 
 def _beginning(text: bytes) -> str:
@@ -103,9 +110,14 @@ def _parse(
     options = _options(dialect, config, ragged, use_threads=use_threads)
     try:
         table = csv.read_csv(pa.BufferReader(text), **options)
+        if times := [field.name for field in table.schema if pa.types.is_time(field.type)]:
+            # Arrow takes 10:30 for a time of day; here it is one text among others, as it stands.
+            options["convert_options"].column_types |= dict.fromkeys(times, pa.string())
+            ragged.clear()
+            table = csv.read_csv(pa.BufferReader(text), **options)
     except pa.ArrowInvalid as error:
         raise _not_csv(location, error) from error
-    return _with_times_as_text(table.rename_columns(dialect.names)), ragged
+    return _with_points(table.rename_columns(dialect.names), dialect, config), ragged
 
 
 def _options(
@@ -147,11 +159,14 @@ def _options(
     }
 
 
-def _with_times_as_text(table: pa.Table) -> pa.Table:
-    """Arrow takes 10:30 for a time of day; here it is one text among others."""
+def _with_points(table: pa.Table, dialect: Dialect, config: ProblemConfig) -> pa.Table:
+    """Write numbers with a point where Arrow left them text: to be scored, or beside stray text."""
+    if dialect.decimal == ".":
+        return table
+    textual = textual_columns(config)
     for place, field in enumerate(table.schema):
-        if pa.types.is_time(field.type):
-            values = table.column(place).cast(pa.string())
+        if pa.types.is_string(field.type) and field.name not in textual:
+            values = pc.replace_substring_regex(table.column(place), WITH_COMMA, r"\1.\2")
             table = table.set_column(place, field.name, values)
     return table
 

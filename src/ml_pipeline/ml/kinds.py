@@ -99,8 +99,8 @@ def inferred_kind(column: pd.Series) -> str:
     if pd.api.types.is_datetime64_any_dtype(column):
         return "dates"
     sample = _sample(column)
-    texts = set(sample.astype("str").str.lower())
-    if texts in PAIRS:
+    sample = sample.astype("str").str.strip()
+    if set(sample.str.lower()) in PAIRS:
         return "boolean"
     if _is_numeric(sample):
         return "numeric"
@@ -109,7 +109,12 @@ def inferred_kind(column: pd.Series) -> str:
 
 
 def _settled(column: pd.Series) -> pd.Series:
-    """Return a column of Python objects as what its values have in common, or as text."""
+    """Return a column of Python objects as what its values have in common, or as text.
+
+    A database's dates are such objects, and no text that training's format could read.
+    """
+    if pd.api.types.infer_dtype(column, skipna=True) == "date":
+        return pd.to_datetime(column)
     settled = column.infer_objects()
     return settled.astype("str") if settled.dtype == "object" else settled
 

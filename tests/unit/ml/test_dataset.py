@@ -89,6 +89,12 @@ def test_ordinary_variations_of_a_file_give_the_same_frame(problem, content):
     pd.testing.assert_frame_equal(frame, expected)
 
 
+def test_a_decimal_comma_beside_stray_text_is_a_decimal_comma_still(problem):
+    frame = read_table(problem("id;y;a\n1;M;1,5\n2;B;?\n3;B;-2,5e3\n"))
+
+    assert frame["a"].tolist() == ["1.5", "?", "-2.5e3"]
+
+
 def test_a_file_without_header_takes_its_names_from_the_configuration(problem):
     data = {"header": False, "columns": ["id", "y", "a", "b"], "ids": ["id"]}
 

@@ -42,6 +42,44 @@ def test_the_rows_of_training_are_good_and_typed_alike(trained):
 
 
 @pytest.mark.parametrize(
+    "write",
+    [
+        lambda rows: rows.to_csv(index=False, sep=";", decimal=","),
+        lambda rows: rows.to_csv(index=False).replace("\n", "\r"),
+        lambda rows: rows.to_csv(index=False).replace(",", ", "),
+        lambda rows: rows.to_csv(index=False, sep="\t").encode("utf-16"),
+    ],
+    ids=["decimal comma", "carriage returns", "spaces", "utf-16"],
+)
+def test_however_a_file_is_written_its_rows_are_scored_as_they_were_learnt(problem, rows, write):
+    rows["hour"] = [f"{10 + n % 3}:30" for n in rows.index]
+    rows["member"] = np.array(["yes", "no"])[rows.index % 2]
+    config = problem(write(rows), {"ids": ["id"]})
+    frame = validate(read_table(config), config)
+    schema = training_schema(report_of(frame))
+    (chunk,) = read_chunks(config, config.data_location)
+
+    good, bad = check_rows(chunk, schema)
+
+    assert bad.empty
+    names = feature_names(frame, config)
+    pd.testing.assert_frame_equal(good[names], frame[names])
+    assert schema["columns"]["hour"]["categories"] == ["10:30", "11:30", "12:30"]
+    assert schema["columns"]["member"]["kind"] == "boolean"
+
+
+def test_dates_of_a_database_are_dates_however_training_s_file_wrote_them(trained):
+    config, frame, schema = trained
+    (chunk,) = read_chunks(config, config.data_location)
+    chunk["since"] = frame["since"].dt.date
+
+    good, bad = check_rows(chunk, schema)
+
+    assert bad.empty
+    pd.testing.assert_series_equal(good["since"], frame["since"])
+
+
+@pytest.mark.parametrize(
     ("column", "value", "reason"),
     [
         ("a", "much", "column 'a': 'much' is not a number"),
