@@ -14,7 +14,7 @@ from ml_pipeline.errors import DataError
 from ml_pipeline.ml import drift, evaluation, validation
 from ml_pipeline.registry import model_files
 from ml_pipeline.registry.versions import CHALLENGER
-from ml_pipeline.storage import Run, results_root
+from ml_pipeline.storage import SCORING, Run, results_root
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 SCORED = ("row_number", "row_id", "role", "version", "label", "score")
 SET_ASIDE = ("row_number", "row_id", "reason")
-FOLDER = "scoring"
 PREDICTIONS, REJECTED = "predictions.csv", "set_aside.csv"
 
 # Logical date, feature and PSI, oldest first.
@@ -70,7 +69,7 @@ class Scored:
 
 def place(config: ProblemConfig, dag_id: str, moment: datetime) -> Run:
     """Return where the scores of a logical date are published: the same date, the same folder."""
-    return Run(results_root(config) / FOLDER / config.name, f"{moment:%Y-%m-%dt%H-%M-%S}", dag_id)
+    return Run(results_root(config) / SCORING / config.name, f"{moment:%Y-%m-%dt%H-%M-%S}", dag_id)
 
 
 def located(config: ProblemConfig, moment: datetime) -> str:

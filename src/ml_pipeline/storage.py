@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 CLONE = Path(__file__).resolve().parents[2]
 MANIFEST = "manifest.json"
 LATEST = "latest"
+SCORING = "scoring"  # the folder of scored rows, beside the runs
 STAGING_SUFFIX = ".partial"
 REPLACED_SUFFIX = ".replaced"
 DIGEST_LENGTH = 16
@@ -72,8 +73,9 @@ def folder_name(run_id: str, dag_id: str | None = None) -> str:
     apart ids that differ only in case (macOS folds it) and runs that two DAGs have at the same
     time. '~' stands in no unchanged name.
     """
-    is_reserved = run_id.endswith((STAGING_SUFFIX, REPLACED_SUFFIX)) or run_id.startswith(LATEST)
-    if SAFE_NAME.fullmatch(run_id) and not is_reserved:
+    is_aside = run_id.endswith((STAGING_SUFFIX, REPLACED_SUFFIX))
+    is_reserved = run_id.startswith(LATEST) or run_id == SCORING
+    if SAFE_NAME.fullmatch(run_id) and not is_aside and not is_reserved:
         return run_id
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", run_id).strip("-")[:80]
     identity = f"{dag_id or ''}\0{run_id}".encode(errors="surrogatepass")

@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from upath import UPath
 
@@ -51,12 +51,14 @@ def test_different_run_ids_never_share_a_folder(one, other):
     assert (folder_name(one) == folder_name(other)) == (one == other)
 
 
+@example("scoring")
+@example("latest")
 @given(st.text(max_size=300))
 def test_a_folder_name_is_safe_on_every_system(run_id):
     name = folder_name(run_id)
 
     assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.~-]{0,119}|-[A-Za-z0-9_.~-]+", name)
-    assert name not in {".", "..", "latest", "latest.json"}
+    assert name not in {".", "..", "latest", "latest.json", "scoring"}
     assert not name.endswith((".partial", ".replaced"))
 
 

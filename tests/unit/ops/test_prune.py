@@ -167,6 +167,19 @@ def test_prune_removes_published_results_on_request_only_and_never_the_latest(
     assert latest.exists() and new.exists()
 
 
+def test_prune_treats_the_folders_of_scored_rows_as_it_treats_those_of_runs(
+    project: Project,
+) -> None:
+    staged = made(project.root / "results" / "scoring" / "p" / "a.partial" / "f", 40).parent
+    old = published(project, "scoring/p/2026-01-01t00-00-00")
+    last = published(project, "scoring/p/2026-01-02t00-00-00")
+    (last.parent / "latest").symlink_to(last.name)
+    assert removed(project)["unpublished results"] == (1, 10)
+    assert old.exists() and not staged.exists()
+    assert removed(project, with_results=True)["results"] == (1, 10)
+    assert last.exists() and not old.exists()
+
+
 def test_prune_leaves_folders_in_the_results_that_no_run_published(project: Project) -> None:
     notes = made(project.root / "results" / "my notes" / "notes.txt", 90)
     removed(project, with_results=True)

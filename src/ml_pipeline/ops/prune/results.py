@@ -1,4 +1,4 @@
-"""Old results: what runs have left behind that never published, and published runs on request.
+"""Old results: what runs have left behind that never published, and published ones on request.
 
 Results on object storage are left to its own life-cycle rules.
 """
@@ -51,9 +51,13 @@ def _is_published(folder: Path) -> bool:
 
 
 def _roots(project: Project) -> list[Path]:
-    """Return the local folders that hold results: the clone's, and those of configurations."""
+    """Return the local folders that hold results: the clone's, and those of configurations.
+
+    Scored rows lie in a folder of each problem below them.
+    """
     from ml_pipeline.config import load_folder
 
     problems, _ = load_folder(project.root / "config")
-    roots = {storage.results_root(problem) for problem in (None, *problems)}
-    return sorted(root for root in roots if isinstance(root, Path))
+    places = {storage.results_root(problem) for problem in (None, *problems)}
+    roots = sorted(place for place in places if isinstance(place, Path))
+    return roots + [scored for root in roots for scored in folders(root / storage.SCORING)]
