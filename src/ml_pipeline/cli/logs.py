@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,12 +53,14 @@ def _labelled(path: Path, line: str, files: list[Path]) -> str:
 
 
 def _new_lines(path: Path, positions: dict[Path, int]) -> Iterator[str]:
-    size = path.stat().st_size if path.exists() else 0
-    if size < positions[path]:
-        positions[path] = 0  # it was rotated
-    with path.open("rb") as file:
-        file.seek(positions[path])
-        block = file.read(size - positions[path])
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size < positions[path]:
+                positions[path] = 0  # it was rotated
+            file.seek(positions[path])
+            block = file.read()
+    except FileNotFoundError:  # it is being rotated
+        return
     whole = block[: block.rfind(b"\n") + 1]
     positions[path] += len(whole)
     yield from whole.decode(errors="replace").splitlines()
