@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from ml_pipeline.registry.versions import Version
@@ -40,7 +41,7 @@ def versions_table(problem: str, versions: list[Version]) -> Table:
         table.add_row(
             str(one.number),
             state(one),
-            one.facts.get("model", ""),
+            Text(one.facts.get("model", "")),
             f"{one.figure('mean'):.3f} [{one.figure('low'):.3f}, {one.figure('high'):.3f}]",
             age(one.created_at),
             one.facts.get("data_sha256", "")[:8],
@@ -64,7 +65,7 @@ def version_table(version: Version, moves: list[dict[str, Any]]) -> Table:
     table.add_column("value", overflow="fold")
     table.add_row("registered", f"{version.created_at:%Y-%m-%d %H:%M} UTC")
     for name, value in sorted(version.facts.items(), key=_rank):
-        table.add_row(HIDDEN.get(name, name), value)
+        table.add_row(HIDDEN.get(name, name), Text(value))  # as it is, brackets too
     for move in moves:
         table.add_row(move["move"], move["at"])
     return table

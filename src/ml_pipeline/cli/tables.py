@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 
 def metrics_table(document: dict[str, Any]) -> Table:
@@ -15,7 +16,7 @@ def metrics_table(document: dict[str, Any]) -> Table:
     positive = document["positive_class"]
     side = "mean over the classes" if positive is None else f"positive class {positive!r}"
     title = f"{document['model']} on {document['dataset']['path']}, {side}"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")  # as it is: a path may hold brackets
     table.add_column("metric", no_wrap=True)
     table.add_column("hold-out [95 %]", justify="right", no_wrap=True)
     table.add_column(f"{repeats}x{folds}-fold mean [95 %]", justify="right", no_wrap=True)
