@@ -204,11 +204,14 @@ def _stay(launched: LaunchedStack, progress: Progress) -> None:
     except SystemExit as reason:
         _stop(launched, progress, reason)
         raise
-    if status > 0:
+    if status > 128:  # by a signal that the keeper obeyed
         progress.say("Stopped from outside; nothing is left.")
         return
     stack.clear_leftovers(launched.project)
-    progress.failed("The stack's keeper was killed, so everything was stopped. Start again.")
+    log = launched.project.logs / "stack" / "keeper.log"
+    progress.failed(
+        f"The stack's keeper died, so everything was stopped. Start again. Its log: {log}"
+    )
     raise typer.Exit(1)
 
 
