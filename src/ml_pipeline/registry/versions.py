@@ -11,7 +11,7 @@ from ml_pipeline.registry.tracking import RegistryError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 ALIASES = (CHAMPION, CHALLENGER)
@@ -71,19 +71,22 @@ class Versions:
         self.problem = problem
 
     def all(self) -> list[Version]:
-        """Return every version, the newest first."""
-        from mlflow.exceptions import MlflowException
+        """Return every version, the newest first.
 
-        try:
-            aliases = self.client.get_registered_model(self.problem).aliases
-        except MlflowException:
+        Raises
+        ------
+        RegistryError
+            When the registry does not answer: that is no registry without versions.
+        """
+        model = self._model()
+        if model is None:
             return []
         found, token = [], None
         while True:
             page = self.client.search_model_versions(
                 f"name = '{self.problem}'", max_results=PAGE, page_token=token
             )
-            found += [self._version(one, aliases) for one in page]
+            found += [self._version(one, model.aliases) for one in page]
             token = page.token
             if not token:
                 return sorted(found, key=lambda version: -version.number)
@@ -183,13 +186,8 @@ class Versions:
 
     def moves(self) -> list[dict[str, Any]]:
         """Return each change of champion, oldest first: `at`, `version`, `move`."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            tags = self.client.get_registered_model(self.problem).tags
-        except MlflowException:
-            return []
-        recorded: list[dict[str, Any]] = json.loads(tags.get(MOVES, "[]"))
+        model = self._model()
+        recorded: list[dict[str, Any]] = json.loads(model.tags.get(MOVES, "[]")) if model else []
         return recorded
 
     def _succession(self) -> list[int]:
@@ -225,6 +223,18 @@ class Versions:
         if CHAMPION in version.aliases and succession:
             back = str(succession[-1])
             self.client.set_registered_model_alias(self.problem, CHAMPION, back)
+
+    def _model(self) -> RegisteredModel | None:
+        """Return what MLflow knows of the problem, None before its first version."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client.get_registered_model(self.problem)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            reason = " ".join(str(error).split())[:200]
+            raise RegistryError(f"The model registry does not answer: {reason}") from error
 
     def _ensure_model(self) -> None:
         from mlflow.exceptions import MlflowException

@@ -1,0 +1,43 @@
+"""What a registry that is broken says; one that works is in tests/integration/registry."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from ml_pipeline.registry import tracking
+from ml_pipeline.registry.tracking import RegistryError
+from ml_pipeline.registry.versions import Versions
+
+
+class Broken(BaseHTTPRequestHandler):
+    """An MLflow server whose own database is down."""
+
+    def do_GET(self):
+        self.send_response(500)
+        self.end_headers()
+        self.wfile.write(b'{"error_code": "INTERNAL_ERROR", "message": "no connection"}')
+
+    def log_message(self, *arguments):
+        """Say nothing."""
+
+
+@pytest.fixture
+def versions(monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    server = HTTPServer(("127.0.0.1", 0), Broken)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    client = tracking.open_client(f"http://127.0.0.1:{server.server_port}", tmp_path.as_uri())
+    yield Versions(client, "loans")
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_registry_that_fails_is_none_without_champion(versions):
+    with pytest.raises(RegistryError, match="does not answer"):
+        versions.aliased("champion")
+
+
+def test_a_registry_that_fails_is_none_without_history(versions):
+    with pytest.raises(RegistryError, match="does not answer"):
+        versions.moves()
