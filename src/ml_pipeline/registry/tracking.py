@@ -6,6 +6,7 @@ Importing this module switches MLflow's own telemetry off; MLflow itself is impo
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 SCHEMA_LOCK = 20241125
+LOGIN = re.compile(r"//[^/\s@]*@")  # before the host of a URL
 # Read by MLflow when it is imported; a user's own setting wins.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
@@ -75,6 +77,11 @@ def open_client(uri: str, artifacts: str) -> MlflowClient:
         raise _unreachable(uri, error) from error
 
 
+def reason_of(error: Exception) -> str:
+    """Return what an error says, in one line and without a password: MLflow quotes its URL."""
+    return " ".join(LOGIN.sub("//", str(error)).split())[:200]
+
+
 def _prepare_tables(uri: str, artifacts: str) -> None:
     """Make or upgrade MLflow's tables; of several processes one does it and the others wait.
 
@@ -113,8 +120,7 @@ def _locked(engine: Engine) -> Iterator[None]:
 def _unreachable(uri: str, error: Any) -> RegistryError:
     """Name the place without a password."""
     place = uri.rsplit("@", 1)[-1]
-    reason = " ".join(str(error).split())[:200]
     return RegistryError(
-        f"The model registry at {place} does not answer: {reason}. "
+        f"The model registry at {place} does not answer: {reason_of(error)}. "
         f"Start the stack, or correct {URI_VARIABLE}"
     )

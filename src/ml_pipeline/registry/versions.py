@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ml_pipeline.registry.tracking import RegistryError
+from ml_pipeline.registry.tracking import RegistryError, reason_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -233,8 +233,7 @@ class Versions:
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
-            reason = " ".join(str(error).split())[:200]
-            raise RegistryError(f"The model registry does not answer: {reason}") from error
+            raise RegistryError(f"The model registry does not answer: {reason_of(error)}") from None
 
     def _ensure_model(self) -> None:
         from mlflow.exceptions import MlflowException

@@ -38,6 +38,17 @@ def test_a_registry_that_fails_is_none_without_champion(versions):
         versions.aliased("champion")
 
 
+def test_a_registry_that_cannot_be_reached_is_named_without_its_password(monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    client = tracking.open_client("http://me:s3cret@127.0.0.1:9", tmp_path.as_uri())
+
+    with pytest.raises(RegistryError, match=r"http://127\.0\.0\.1:9") as refusal:
+        Versions(client, "loans").all()
+
+    assert "s3cret" not in str(refusal.value)
+    assert refusal.value.__suppress_context__  # a task's log shows what an error came from
+
+
 def test_a_registry_that_fails_is_none_without_history(versions):
     with pytest.raises(RegistryError, match="does not answer"):
         versions.moves()
