@@ -31,6 +31,7 @@ TRUSTED_TYPES = (
     "ml_pipeline.ml.transformers.DateParts",
     "ml_pipeline.ml.transformers.QuantileClipper",
     "numpy.dtype",
+    "scipy.sparse._csr.csr_matrix",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -43,6 +44,7 @@ TRUSTED_TYPES = (
     "sklearn.neighbors._ball_tree.BallTree",
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
 )
 

@@ -34,6 +34,10 @@ def fitted(tmp_path, name="logistic_regression", selection=None, estimator=None,
     generator = np.random.default_rng(0)
     frame = pd.DataFrame(generator.normal(size=(60, 2)), columns=["a", "b"])
     frame["y"] = np.where(frame["a"] + generator.normal(size=60) > 0, "M", "B")
+    return fitted_to(frame, tmp_path, name, selection, estimator, **parameters)
+
+
+def fitted_to(frame, tmp_path, name, selection=None, estimator=None, **parameters):
     tree = {
         "data": {"path": "x"},
         "target": {"column": "y", "positive": "M"},
@@ -41,7 +45,7 @@ def fitted(tmp_path, name="logistic_regression", selection=None, estimator=None,
         "selection": selection or {},
     }
     config = ProblemConfig.validated(tree, tmp_path / "small.yaml")
-    return fit_pipeline(frame, config, config.candidates[0]), frame[["a", "b"]]
+    return fit_pipeline(frame, config, config.candidates[0]), frame.drop(columns="y")
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -53,6 +57,18 @@ def test_every_model_on_offer_comes_back_with_the_same_probabilities(tmp_path, n
 
     np.testing.assert_array_equal(loaded.predict_proba(features), model.predict_proba(features))
     assert list(loaded.classes_) == ["B", "M"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_comes_back_when_its_features_are_sparse(tmp_path, name):
+    towns = [f"town {place % 30}" for place in range(90)]
+    frame = pd.DataFrame({"town": towns, "y": np.where(np.arange(90) % 30 < 10, "M", "B")})
+    model, features = fitted_to(frame, tmp_path, name)
+
+    checksums = write_model(model, tmp_path)
+    loaded = load_model(tmp_path / "model.skops", checksums["model.skops"])
+
+    np.testing.assert_array_equal(loaded.predict_proba(features), model.predict_proba(features))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
