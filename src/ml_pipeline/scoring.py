@@ -60,7 +60,8 @@ class Scored:
     scores : DataFrame of `SCORED`
         One row per row and model.
     set_aside : DataFrame of `SET_ASIDE`
-        Rows that the training's schema does not allow, with what is wrong.
+        Rows that the training's schema does not allow, with what is wrong; a line with too few or
+        too many fields has no id.
     """
 
     scores: pd.DataFrame
@@ -93,7 +94,8 @@ def score(
     Parameters
     ----------
     chunks
-        New rows as read; the index is each row's place in the source.
+        New rows as read; the index is each row's place in the source. `attrs["ragged"]` may hold
+        what is wrong with rows that are not among them, by place.
     scorers
         The champion first; then the challenger, if it takes part.
     profile
@@ -273,6 +275,12 @@ def _together(scores: list[pd.DataFrame]) -> pd.DataFrame:
 def _set_aside(bad: pd.DataFrame, chunk: pd.DataFrame, config: ProblemConfig) -> pd.DataFrame:
     import pandas as pd
 
+    ragged: dict[int, str] = chunk.attrs.get("ragged", {})
     row_ids = evaluation.row_ids(chunk.loc[bad["row"]], config)
-    found = {"row_number": bad["row"], "row_id": row_ids, "reason": bad["reason"]}
+    names = ["" if config.data.ids else str(place) for place in ragged]
+    found = {
+        "row_number": [*bad["row"], *ragged],
+        "row_id": [*row_ids, *names],
+        "reason": [*bad["reason"], *ragged.values()],
+    }
     return pd.DataFrame(found)[list(SET_ASIDE)]

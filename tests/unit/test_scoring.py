@@ -54,10 +54,11 @@ def table(rows, seed):
     return frame
 
 
-def scored(trained, frame, *, challenger="none", scorers=1):
-    """Score a frame; return the document, what was handed on, and the folder."""
+def scored(trained, rows, *, challenger="none", scorers=1):
+    """Score a frame or text; return the document, what was handed on, and the folder."""
     config, model, profile = trained
-    config.source.with_name("new.csv").write_text(frame.to_csv(index=False))
+    text = rows if isinstance(rows, str) else rows.to_csv(index=False)
+    config.source.with_name("new.csv").write_text(text)
     tree = config.model_dump()
     tree["scoring"]["challenger"] = challenger
     config = config.validated(tree, config.source)
@@ -119,6 +120,23 @@ def test_faulty_rows_are_set_aside_with_their_reason_and_the_rest_is_scored(trai
     assert "'old' is not a number" in set_aside["reason"][0]
     assert "never saw" in set_aside["reason"][1]
     assert (document["scored"], document["set_aside"], len(scores)) == (118, 2, 118)
+
+
+def test_a_line_with_too_few_or_too_many_fields_is_set_aside_and_the_rest_is_scored(trained):
+    lines = table(120, seed=8).to_csv(index=False).splitlines()
+    lines[3] = "o8-2,40"
+    lines[120] += ",more"
+
+    document, scores, set_aside, folder = scored(trained, "\n".join(lines) + "\n")
+
+    assert set_aside.to_dict("records") == [
+        {"row_number": 2, "row_id": "", "reason": "line 4: 2 fields where 5 are expected"},
+        {"row_number": 119, "row_id": "", "reason": "line 121: 6 fields where 5 are expected"},
+    ]
+    assert (document["rows"], document["scored"], document["set_aside"]) == (120, 118, 2)
+    assert list(scores["row_id"][[1, 2]]) == ["o8-1", "o8-3"]
+    assert list(scores["row_number"][[1, 2]]) == [1, 3]
+    assert len(pd.read_csv(folder / "set_aside.csv")) == 2
 
 
 def test_a_missing_column_is_named_and_nothing_is_published(trained):

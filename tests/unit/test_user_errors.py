@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from ml_pipeline.cli import main
 from ml_pipeline.errors import DataError
@@ -143,6 +147,70 @@ FAULTS: dict[str, tuple[Callable[[Problem], object], str]] = {
     "few rows of a class": (
         lambda problem: problem.write_table("diagnosis,a\n" + "M,1\n" + "B,2\nB,3\n" * 50),
         "cancer.data, column 'diagnosis': only 1 different row(s) with label 'M'. Must be at",
+    ),
+    "nothing but a mark": (
+        lambda problem: problem.data.write_bytes(b"\xff\xfe"),
+        "cancer.data: the file is empty",
+    ),
+    "number too large": (
+        lambda problem: problem.respell(",M,17.99,", ",M,1e300,", 1),
+        "cancer.data, column 'mean radius', row 1: 1e+300 is not a finite number up to 3e+38",
+    ),
+    "two quotes, lines apart": (
+        lambda problem: (problem.respell(",M,", ',"M,', 5), problem.respell(",M,", ',"M,', 7)),
+        'cancer.data, line 5: a quote (") is opened and not closed',
+    ),
+    "archive": (
+        lambda problem: problem.data.write_bytes(gzip.compress(b"1,M\n")),
+        "cancer.data: compressed by gzip: unpack it. Must be CSV text or Parquet",
+    ),
+    "UTF-16 without its mark": (
+        lambda problem: problem.data.write_bytes("1,M,17.99\n".encode("utf-16-le")),
+        "Must be CSV text or Parquet. Is it UTF-16? Give the `data.encoding`",
+    ),
+    "pipe": (
+        lambda problem: (problem.data.unlink(), os.mkfifo(problem.data)),
+        "cancer.data: a pipe. Must be a file, as it is read more than once",
+    ),
+    "endless line": (
+        lambda problem: problem.write_table("diagnosis,a\nM," + "x" * 9_000_000),
+        "cancer.data: cannot be read as CSV: a line longer than 4 MiB. Is it a table?",
+    ),
+    "titles above the header": (
+        lambda problem: problem.write_table("# one\n# two\ndiagnosis,a\n" + "M,1\nB,2\n" * 9),
+        "line 3: 2 fields where 1 are expected (and 18 more such lines). Does line 1 name the",
+    ),
+    "Parquet without columns": (
+        lambda problem: parquet.write_table(pa.table({}), problem.data),
+        "cancer.data: the file has no columns",
+    ),
+    "Parquet with a target of lists": (
+        lambda problem: parquet.write_table(pa.table({"diagnosis": [[1]]}), problem.data),
+        "cancer.data, column 'diagnosis': of type list<",
+    ),
+    "delimiter that is no ASCII": (
+        lambda problem: problem.rewrite("header: false", "header: false\n  delimiter: '§'"),
+        "data.delimiter: Got '§'. Must be an ASCII character that is no quote and no line end",
+    ),
+    "encoding of no text": (
+        lambda problem: problem.rewrite("header: false", "header: false\n  encoding: base64"),
+        "data.encoding: Got 'base64'. Must be an encoding that Python knows",
+    ),
+    "encoding that refuses": (
+        lambda problem: problem.rewrite("header: false", "header: false\n  encoding: undefined"),
+        "data.encoding: Got 'undefined'. Must be an encoding that Python knows",
+    ),
+    "path with a line end": (
+        lambda problem: problem.rewrite("cancer.data", '"C:\\new\\rows.csv"'),
+        "Must hold no control characters; a path with backslashes goes into single quotes",
+    ),
+    "target as group": (
+        lambda problem: problem.rewrite("ids: [id]", "ids: [id]\n  group: diagnosis"),
+        "cancer.yaml: `target.column` 'diagnosis' also stands in `data.group`",
+    ),
+    "configuration without end": (
+        lambda problem: problem.yaml.write_text("data: " + "[" * 3000 + "]" * 3000),
+        "cancer.yaml: not valid YAML: nested too deeply",
     ),
     "too many columns": (
         lambda problem: problem.write_table(",".join(f"c{n}" for n in range(10_001)) + "\n"),

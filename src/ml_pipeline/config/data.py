@@ -10,23 +10,44 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ml_pipeline.config.section import Label, Name, Section
 
+UNFIT_DELIMITERS = {'"', "\r", "\n", "\0"}
 KINDS = ("numeric", "categorical", "boolean", "dates")
 
 
 def _encoding(name: str) -> str:
     try:
         codecs.lookup(name)
-    except LookupError:
+        "".encode(name)  # what is no encoding of text, such as base64, refuses
+    except (LookupError, UnicodeError):
         raise ValueError("must be an encoding that Python knows, such as 'cp1252'") from None
     return name
+
+
+def _delimiter(sign: str) -> str:
+    if not sign.isascii() or sign in UNFIT_DELIMITERS:
+        raise ValueError("must be an ASCII character that is no quote and no line end")
+    return sign
+
+
+def _path(path: str) -> str:
+    if not path.isprintable():
+        raise ValueError(
+            "must hold no control characters; a path with backslashes goes into single quotes"
+        )
+    return path
+
+
+Delimiter = Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_delimiter)]
 
 
 class Data(Section):
     """The table: where it lies, how it is written and what its columns are."""
 
-    path: Name = Field(description="CSV or Parquet file, relative to this YAML, or a URL")
+    path: Annotated[Name, AfterValidator(_path)] = Field(
+        description="CSV or Parquet file, relative to this YAML, or a URL"
+    )
     format: Literal["auto", "csv", "parquet"] = "auto"
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    delimiter: Delimiter | None = None
     decimal: Literal[".", ","] | None = None
     header: bool | None = Field(default=None, description="whether the first line names columns")
     encoding: Annotated[str, AfterValidator(_encoding)] | None = None

@@ -89,8 +89,9 @@ class ProblemConfig(Section):
         column = self.target.column
         if self.data.columns is not None and column not in self.data.columns:
             raise ValueError(f"`target.column` is {column!r}, which `data.columns` does not name")
-        roles = {"ids": self.data.ids, "exclude": self.data.exclude} | self.data.kinds
-        for role, names in roles.items():
+        group = [self.data.group] if self.data.group else []
+        roles = {"ids": self.data.ids, "exclude": self.data.exclude, "group": group}
+        for role, names in (roles | self.data.kinds).items():
             if column in names:
                 raise ValueError(f"`target.column` {column!r} also stands in `data.{role}`")
         return self

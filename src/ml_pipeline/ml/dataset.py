@@ -7,7 +7,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -76,29 +77,27 @@ def read_chunks(
 
     Every column of a CSV file is text, as a type that fits the first rows may not fit the last;
     `validation.check_rows` gives them theirs. The index counts rows through the file, from 0.
+    `attrs["ragged"]` tells why a line has no place among the columns, by its row; such lines are
+    left out, unless no line fits.
 
     Raises
     ------
     DataError, DataUnreachable
         As in `read_table`.
     """
-    from upath import UPath
-
-    with _readable(location), UPath(location).open("rb") as file:
+    with _readable(location), _opened(location) as file:
         begin = file.read(len(parquet.MAGIC))
         file.seek(0)
         is_parquet = _is_parquet(begin, config)
         if is_parquet:
-            textual = textual_columns(config)
-            tables = parquet.read_parquet_batches(file, chunk_rows, textual, location)
+            batches = parquet.read_parquet_batches(file, config, location, chunk_rows)
         else:
-            tables = delimited.read_batches(file, config, location, chunk_rows)
-        first = 0
-        for table in tables:
-            _check_columns(table.column_names, config, location, None, is_scored=True)
-            frame = _frame(table, config, is_parquet)
-            frame.index = pd.RangeIndex(first, first + len(frame))
-            first += len(frame)
+            batches = delimited.read_batches(file, config, location, chunk_rows)
+        for batch in batches:
+            _check_columns(batch.table.column_names, config, location, None, is_scored=True)
+            frame = _frame(batch.table, config, is_parquet)
+            frame.index = pd.Index(batch.places)
+            frame.attrs["ragged"] = batch.ragged
             yield frame
 
 
@@ -111,8 +110,23 @@ def _read_bytes(location: str) -> bytes:
     from upath import UPath
 
     with _readable(location):
+        _check_regular(location)
         content: bytes = UPath(location).read_bytes()
     return content
+
+
+def _opened(location: str) -> BinaryIO:
+    from upath import UPath
+
+    _check_regular(location)
+    file: BinaryIO = UPath(location).open("rb")
+    return file
+
+
+def _check_regular(location: str) -> None:
+    """Refuse what would be waited for without end: a pipe that nobody writes into."""
+    if "://" not in location and Path(location).is_fifo():
+        raise DataError(f"{location}: a pipe. Must be a file, as it is read more than once")
 
 
 @contextmanager
@@ -138,7 +152,7 @@ def _is_parquet(begin: bytes, config: ProblemConfig) -> bool:
 def _table(content: bytes, config: ProblemConfig, location: str) -> tuple[pa.Table, dict[str, Any]]:
     """Return the columns, and how the file that they come from is written."""
     if _is_parquet(content, config):
-        table = parquet.read_parquet(content, textual_columns(config), location)
+        table = parquet.read_parquet(content, config, location)
         return table, {"format": "parquet", "delimiter": None}
     table, dialect = delimited.read_csv(content, config, location)
     facts = ("encoding", "delimiter", "decimal", "has_header", "has_mark")
@@ -169,6 +183,8 @@ def _check_columns(
     *,
     is_scored: bool = False,
 ) -> None:
+    if not names:
+        raise DataError(f"{location}: the file has no columns")
     if len(names) > MOST_COLUMNS:
         raise DataError(f"{location}: {len(names)} columns. Must be at most {MOST_COLUMNS}")
     if len(names) == 1 and delimiter and not is_scored:

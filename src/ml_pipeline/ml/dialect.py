@@ -27,6 +27,13 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+PACKED = {
+    b"PK\x03\x04": "a ZIP archive or a workbook: unpack it, or save the sheet as CSV",
+    b"\x1f\x8b": "compressed by gzip: unpack it",
+    b"BZh": "compressed by bzip2: unpack it",
+    b"\xfd7zXZ": "compressed by xz: unpack it",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it",
+}
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f"))
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 DECIMAL_POINT = re.compile(r"\s*[+-]?\d+\.\d+\s*")
@@ -113,7 +120,7 @@ def find_dialect(
         decimal=data.decimal or _likeliest_decimal(rows, delimiter),
         has_header=has_header,
         has_mark=encoding == MARKS[codecs.BOM_UTF8],
-        names=_named(names) if has_header else _numbered(names, config, is_scored),
+        names=named(names) if has_header else _numbered(rows, config, is_scored),
         raw_names=rows[0],
     )
 
@@ -148,12 +155,21 @@ def _check_no_binary(sample: bytes, location: str) -> None:
 
 
 def _binary(content: bytes, controls: bytes, location: str) -> DataError:
+    packed = next((kind for magic, kind in PACKED.items() if content.startswith(magic)), None)
+    if packed:
+        return DataError(f"{location}: {packed}. Must be CSV text or Parquet")
     position = min(content.index(byte) for byte in controls if byte in content)
     kind = "zero" if content[position] == 0 else "control"
+    hint = ". Is it UTF-16? Give the `data.encoding`" if _alternates(content[:8]) else ""
     return DataError(
         f"{location}: no text file (a {kind} byte at offset {position}). "
-        "Must be CSV text or Parquet"
+        f"Must be CSV text or Parquet{hint}"
     )
+
+
+def _alternates(begin: bytes) -> bool:
+    """Whether every other byte is zero, as of English in UTF-16."""
+    return len(begin) == 8 and (begin[::2], begin[1::2]).count(bytes(4)) == 1
 
 
 def _utf8_fault(sample: bytes) -> UnicodeDecodeError | None:
@@ -218,16 +234,16 @@ def _has_header(names: list[str], config: ProblemConfig) -> bool:
     return target in names or not number or not 0 < int(number[1]) <= len(names)
 
 
-def _named(names: list[str]) -> list[str]:
-    """Give a column without a name one: pandas writes its index so."""
+def named(names: list[str]) -> list[str]:
+    """Return the names, with a number for a column that has none: pandas writes its index so."""
     return [name or f"column_{place}" for place, name in enumerate(names, 1)]
 
 
-def _numbered(names: list[str], config: ProblemConfig, is_scored: bool) -> list[str]:
-    """Return the configured names, or numbers."""
-    columns = config.data.columns
+def _numbered(rows: list[list[str]], config: ProblemConfig, is_scored: bool) -> list[str]:
+    """Return the configured names, or numbers: as many as most rows have fields."""
+    columns, fields = config.data.columns, Counter(map(len, rows)).most_common(1)[0][0]
     if columns is None:
-        return [f"column_{place}" for place in range(1, len(names) + 1)]
-    if is_scored and len(names) == len(columns) - 1:
+        return [f"column_{place}" for place in range(1, fields + 1)]
+    if is_scored and fields == len(columns) - 1:
         return [name for name in columns if name != config.target.column]
     return columns

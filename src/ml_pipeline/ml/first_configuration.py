@@ -13,14 +13,14 @@ import yaml
 from ml_pipeline.config import ProblemConfig
 from ml_pipeline.config.data import KINDS
 from ml_pipeline.ml import dataset, validation
-from ml_pipeline.ml.kinds import as_feature
+from ml_pipeline.ml.kinds import as_feature, looks_like_numbers
 from ml_pipeline.ml.leakage import is_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-POSITIVE = ("1", "true", "yes", "y", "t", "positive", "pos", "malignant")
-NEGATIVE = ("0", "-1", "false", "no", "n", "f", "negative", "neg", "benign")
+POSITIVE = ("1", "1.0", "true", "yes", "y", "t", "positive", "pos", "malignant")
+NEGATIVE = ("0", "0.0", "-1", "-1.0", "false", "no", "n", "f", "negative", "neg", "benign")
 PLACEHOLDERS = ("?", "-", "--", ".", "..", "None", "none", "unknown", "Unknown", "missing", "n.a.")
 CALLED_ID = re.compile(r"(^|[^a-z])(id|uuid|guid)$", re.IGNORECASE)
 WIDTH = 100
@@ -81,7 +81,8 @@ def first_configuration(location: str, target: str, source: Path) -> str:
     DataError
         When the data cannot be learnt from; the message says where and why.
     """
-    path = location if "://" in location else os.path.relpath(location, source.parent)
+    is_file = location and "://" not in location
+    path = os.path.relpath(location, source.parent) if is_file else location
     tree: dict[str, Any] = {"data": {"path": path}, "target": {"column": target}}
     config = ProblemConfig.validated(tree, source)
     frame = dataset.read_table(config)
@@ -118,15 +119,18 @@ def _aside(frame: pd.DataFrame, target: str) -> dict[str, list[str]]:
     ids = [
         name
         for name in names
-        if name not in empty and (CALLED_ID.search(name) or is_id(_values(features[name])))
+        if name not in empty and (CALLED_ID.search(name) or _is_id(features[name]))
     ]
     if len(ids) + len(empty) == features.shape[1]:
         ids = []
     return {"ids": ids, "exclude": empty}
 
 
-def _values(column: pd.Series) -> pd.Series:
-    return as_feature(column).values
+def _is_id(column: pd.Series) -> bool:
+    feature = as_feature(column)
+    return is_id(feature.values) and not (
+        feature.kind == "categorical" and looks_like_numbers(feature)
+    )
 
 
 def _positive(target: pd.Series) -> str | None:

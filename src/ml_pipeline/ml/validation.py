@@ -26,6 +26,7 @@ __all__ = ["check_rows", "feature_names", "report_of", "training_schema", "valid
 log = logging.getLogger(__name__)
 
 MOST_STRAY = 0.05
+LARGEST = float(np.finfo("float32").max)  # trees keep no more
 MANY_LABELS = 50
 MANY_CATEGORIES = 100
 
@@ -233,7 +234,7 @@ def _assembled(
 
 
 def _check_finite(frame: pd.DataFrame, features: dict[str, Feature], config: ProblemConfig) -> None:
-    finite = pa.Check(np.isfinite, name="finite", error="is not a finite number")
+    finite = pa.Check(lambda values: values.abs() <= LARGEST, name="finite")
     numeric = [name for name, feature in features.items() if feature.kind == "numeric"]
     schema = pa.DataFrameSchema(
         {name: pa.Column("float64", finite, nullable=True) for name in numeric}
@@ -248,9 +249,10 @@ def _check_finite(frame: pd.DataFrame, features: dict[str, Feature], config: Pro
 def _describe(cases: pd.DataFrame) -> str:
     first = cases.iloc[0]
     more = f" (and {len(cases) - 1} more such values)" if len(cases) > 1 else ""
+    bound = "" if np.isinf(float(first["failure_case"])) else f" up to {LARGEST:.1g}"
     return (
         f"column {first['column']!r}, row {int(first['index']) + 1}: {first['failure_case']} is "
-        f"not a finite number{more}. Mend it, or name the column in `data.exclude`"
+        f"not a finite number{bound}{more}. Mend it, or name the column in `data.exclude`"
     )
 
 

@@ -106,6 +106,30 @@ def test_a_leakage_suspect_is_remarked_upon(customers, tmp_path):
     assert "# look at this: column 'left' is the target in other words" in file.read_text()
 
 
+def test_an_empty_path_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"data.path: Got ''"):
+        init("", "churn", tmp_path / "shop.yaml")
+
+
+def test_numbers_written_with_thousands_are_no_ids(customers, tmp_path):
+    data, file = tmp_path / "rows.csv", tmp_path / "shop.yaml"
+    write_csv(customers.assign(salary=[f"{1000 + place:,}" for place in range(300)]), data)
+
+    init(str(data), "churn", file)
+
+    assert "salary" in load(file).data.categorical
+    assert "write its numbers plainly, not '1,000'" in file.read_text()
+
+
+def test_the_positive_label_may_be_a_one_with_a_fraction(customers, tmp_path):
+    data, file = tmp_path / "rows.csv", tmp_path / "shop.yaml"
+    write_csv(customers.assign(churn=customers["churn"].map({"yes": 1.0, "no": 0.0})), data)
+
+    init(str(data), "churn", file)
+
+    assert load(file).target.positive == "1.0"
+
+
 def test_a_file_that_is_there_is_not_overwritten(customers, tmp_path):
     data, file = tmp_path / "rows.csv", tmp_path / "shop.yaml"
     write_csv(customers, data)
@@ -122,9 +146,10 @@ def test_a_file_that_is_there_is_not_overwritten(customers, tmp_path):
     [
         ("shop.yaml", "churned", DataError),
         ("shop.yaml", "age", DataError),
+        ("shop.yaml", "", ConfigError),
         ("my shop.yaml", "churn", ConfigError),
     ],
-    ids=["unknown target", "target of numbers", "name that no DAG can have"],
+    ids=["unknown target", "target of numbers", "no target", "name that no DAG can have"],
 )
 def test_nothing_is_written_when_nothing_can_be_learnt(customers, tmp_path, name, target, error):
     data = tmp_path / "rows.csv"

@@ -4,6 +4,8 @@ import hashlib
 
 import fsspec
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ml_pipeline.errors import DataError, DataUnreachable
@@ -120,6 +122,13 @@ def test_a_quoted_field_may_hold_delimiter_newline_and_quote(problem):
     assert frame["a,1"].tolist() == ['x, "y"\nz', "w"]
 
 
+def test_a_quote_inside_a_value_is_part_of_it(problem):
+    frame = read_table(problem('y,a\nM,5" pipe\nB,6" pipe\nB,rod\n'))
+
+    assert frame["a"].tolist() == ['5" pipe', '6" pipe', "rod"]
+    assert len(read_table(problem('y,a\nM,5" pipe\nB,rod\n'))) == 2
+
+
 def test_newlines_in_quotes_do_not_break_a_long_file(problem):
     frame = read_table(problem("y,a\n" + ('M,"' + "x\n" * 300 + '"\n') * 10_000))
 
@@ -137,6 +146,7 @@ def test_a_value_is_read_to_its_last_digit(problem):
     ("content", "message"),
     [
         ("", "rows.csv: the file is empty"),
+        ("id,y,a,b", "rows.csv: no rows below the header"),
         (" \n\n", "rows.csv: the file is empty"),
         ("id,y,a,b\n", "rows.csv: no rows below the header"),
         (bytes(range(256)) * 4, "rows.csv: no text file (a zero byte at offset 0)"),
@@ -165,6 +175,7 @@ def test_a_value_is_read_to_its_last_digit(problem):
     ],
     ids=[
         "empty",
+        "header without line end",
         "blank",
         "header only",
         "binary",
@@ -291,10 +302,26 @@ def test_what_is_configured_as_missing_is_missing_in_parquet_too(problem, tmp_pa
     assert read_table(problem(content, {"missing_values": ["?"]}))["a"].isna().tolist() == [1, 0]
 
 
-def test_a_parquet_column_of_lists_is_refused(problem, tmp_path):
-    content = parquet(pd.DataFrame({"y": ["M", "B"], "a": [[1], [2]]}), tmp_path / "frame")
+def test_a_parquet_column_of_lists_is_refused_unless_left_out(problem, tmp_path):
+    frame = pd.DataFrame({"y": ["M", "B"], "a": [[1], [2]], "b": [3, 4]})
+    content = parquet(frame, tmp_path / "frame")
 
     assert refusal(problem(content)).startswith("rows.csv, column 'a': of type list<")
+    assert list(read_table(problem(content, {"exclude": ["a"]})).columns) == ["y", "b"]
+
+
+def test_a_parquet_file_that_names_a_column_twice_is_refused(problem, tmp_path):
+    table = pa.Table.from_arrays([pa.array(["M", "B"])] * 3, names=["y", "a", "a"])
+    pq.write_table(table, tmp_path / "frame")
+
+    content = (tmp_path / "frame").read_bytes()
+    assert refusal(problem(content)) == "rows.csv: the column name 'a' occurs twice"
+
+
+def test_a_parquet_column_without_a_name_is_numbered(problem, tmp_path):
+    content = parquet(pd.DataFrame({"y": ["M", "B"], "": [1, 2]}), tmp_path / "frame")
+
+    assert list(read_table(problem(content)).columns) == ["y", "column_2"]
 
 
 def test_a_url_is_read_through_fsspec(problem):
@@ -348,10 +375,38 @@ def test_rows_to_be_scored_may_come_without_the_target(problem, text, data):
     assert chunk.to_dict("list") == {"id": ["1"], "a": ["2"]}
 
 
-def test_a_ragged_chunk_is_refused(problem):
-    config = problem(GOOD + "1,M\n")
+def test_lines_with_another_number_of_fields_are_left_out_with_place_and_reason(problem):
+    body = "".join(f"{n},M,{n}\n" if n % 1000 else f"{n},M\n" for n in range(1_000_500))
+    config = problem("id,y,a\n" + body)
 
-    with pytest.raises(DataError, match="line 4: 2 fields where 4 are expected"):
+    chunks = list(read_chunks(config, config.data_location, 100_000))
+
+    assert len(chunks) > 2
+    together = pd.concat(chunks)
+    assert together.index.tolist() == [n for n in range(1_000_500) if n % 1000]
+    assert together["id"].astype(int).tolist() == together.index.tolist()
+    ragged = {place: why for chunk in chunks for place, why in chunk.attrs["ragged"].items()}
+    assert list(ragged) == list(range(0, 1_000_500, 1000))
+    assert ragged[1000] == "line 1002: 2 fields where 3 are expected"
+    assert sum(len(chunk.attrs["ragged"]) for chunk in chunks) == len(ragged)
+
+
+def test_places_count_from_the_first_line_when_there_is_no_header(problem):
+    config = problem("1,M\n2,M,3\n4\n5,B,6\n", {"header": False, "columns": ["id", "y", "a"]})
+
+    (chunk,) = read_chunks(config, config.data_location)
+
+    assert chunk.index.tolist() == [1, 3]
+    assert chunk.attrs["ragged"] == {
+        0: "line 1: 2 fields where 3 are expected",
+        2: "line 3: 1 fields where 3 are expected",
+    }
+
+
+def test_a_file_of_which_no_line_fits_is_refused(problem):
+    config = problem("id,y,a,b\n1,M\n2,B\n")
+
+    with pytest.raises(DataError, match=r"line 2: 2 fields where 4 are expected \(and 1 more"):
         list(read_chunks(config, config.data_location))
 
 
