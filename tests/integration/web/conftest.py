@@ -19,6 +19,7 @@ from tests.running_clone import REPOSITORY, eventually, free_port
 
 APPLICATION = """
 import asyncio
+import gc
 
 VERSION = "first"
 
@@ -30,9 +31,10 @@ async def app(scope, receive, send):
         pass
     if scope["path"] == "/slow":
         await asyncio.sleep(2)
+    body = str(gc.isenabled()) if scope["path"] == "/collects-garbage" else VERSION
     headers = [(b"content-type", b"text/plain")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": VERSION.encode()})
+    await send({"type": "http.response.body", "body": body.encode()})
 """
 
 

@@ -151,3 +151,7 @@ def test_workers_when_their_master_is_killed_end(web_server: WebServer) -> None:
     web_server.process.kill()
     _, alive = psutil.wait_procs(workers, 10)
     assert alive == []
+
+
+def test_workers_collect_garbage_though_their_master_loads_without(web_server: WebServer) -> None:
+    assert web_server.get("/collects-garbage") == "True"

@@ -29,6 +29,7 @@ from ml_pipeline.ops.airflow_process import prepare
 prepare(sys.argv, {"ML_PIPELINE_PRELOAD": "", "ML_PIPELINE_STACK": "a"}, "linux")
 from airflow.executors.local_executor import LocalExecutor
 LocalExecutor._spawn_workers_with_gc_freeze(None, 0)
+assert gc.isenabled(), "only while preloading it is off"
 print(gc.get_freeze_count())
 """
 
