@@ -8,6 +8,9 @@ import signal
 import pytest
 from _pytest.terminal import TerminalReporter
 from hypothesis import settings
+from xdist.remote import Producer
+
+from tests.side_by_side import ByWhatIsShared
 
 pytest_plugins = ["tests.running_clone"]
 
@@ -29,15 +32,10 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side: those of the running stack on one worker, files whole.
-
-    Each worker has its own clone and its own PostgreSQL, which only the next test may use.
-    """
-    for item in items:
-        is_of_the_stack = any(item.get_closest_marker(name) for name in ("e2e", "faults"))
-        group = "the running stack" if is_of_the_stack else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByWhatIsShared:
+    """Give each worker whole groups: it has its own clone and its own PostgreSQL."""
+    return ByWhatIsShared(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

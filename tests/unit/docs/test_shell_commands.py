@@ -74,7 +74,7 @@ RUN_BY_CI = {
     "./scripts/test.sh",
     './scripts/test.sh -m "not e2e"',
     "./scripts/test.sh tests/unit",
-    "./scripts/test.sh -n 2 --dist loadgroup tests/unit",
+    "./scripts/test.sh -n 2 tests/unit",
 }
 # What it prints; exit status 1 is an answer of `doctor`, which judges the machine.
 RUN_HERE = {
