@@ -1,10 +1,13 @@
 """The six steps together: the contract of the results folder, determinism, repeated steps."""
 
+import copy
 import csv
 import hashlib
 import json
 import math
+import os
 import shutil
+import subprocess
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +19,7 @@ from ml_pipeline import pipeline
 from ml_pipeline.config import MODELS, load
 from ml_pipeline.errors import DataError
 from ml_pipeline.ml.metrics import METRICS
+from ml_pipeline.ops.project import ENVIRONMENT_SCRIPT
 from ml_pipeline.registry.model_files import ModelRefused, load_model
 from ml_pipeline.storage import Run, StorageError, results_root
 
@@ -39,7 +43,7 @@ def results(tmp_path, monkeypatch):
     return tmp_path / "my results"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config():
     """Return the shipped problem under a quick protocol."""
     shipped = load(SHIPPED)
@@ -51,13 +55,24 @@ def config():
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """Run the shipped problem once as it is; return its results folder and document."""
-    with pytest.MonkeyPatch.context() as patch:
-        root = tmp_path_factory.mktemp("results")
-        patch.setenv("ML_PIPELINE_RESULTS", str(root))
-        document = pipeline.run_pipeline(load(SHIPPED), RUN_ID)
-    return root / "latest", document
+def typed(tmp_path_factory):
+    """Type `ml-pipeline run` once, on the shipped problem as it is; return where and its output."""
+    root = tmp_path_factory.mktemp("results")
+    done = subprocess.run(
+        ["bash", "-c", '. "$0" && ml-pipeline run', SHIPPED.parents[1] / ENVIRONMENT_SCRIPT],
+        env={**os.environ, "ML_PIPELINE_RESULTS": str(root)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return root / "latest", done.stdout
+
+
+@pytest.fixture(scope="module")
+def whole(typed):
+    """Return the results folder of the shipped problem, and its document."""
+    folder, _ = typed
+    return folder, json.loads((folder / "metrics.json").read_text())
 
 
 def figures(document):
@@ -65,6 +80,13 @@ def figures(document):
 
 
 # The results folder
+
+
+def test_the_command_prints_the_figures_and_where_they_lie(typed):
+    folder, printed = typed
+
+    assert "roc_auc" in printed
+    assert f"Results: {folder.resolve()}\n" in printed
 
 
 def test_the_folder_holds_what_the_contract_names(whole):
@@ -97,7 +119,6 @@ def test_the_report_shows_the_runs_own_figures(whole):
 def test_the_metrics_document_has_the_contracts_keys(whole):
     folder, document = whole
 
-    assert json.loads((folder / "metrics.json").read_text()) == document
     assert list(document) == [
         "run_id",
         "dag_id",
@@ -116,7 +137,7 @@ def test_the_metrics_document_has_the_contracts_keys(whole):
         "groups",
         "versions",
     ]
-    assert (document["run_id"], document["dag_id"]) == (RUN_ID, None)
+    assert (document["run_id"], document["dag_id"]) == (folder.resolve().name, None)
     assert (document["target"], document["positive_class"]) == ("diagnosis", "M")
     assert tuple(document["holdout"]) == METRICS
     assert list(document["cross_validation"]) == [*METRICS, "folds", "repeats"]
@@ -218,21 +239,28 @@ def test_the_saved_model_gives_the_saved_scores_to_the_last_digit(whole):
 # Determinism
 
 
-def test_two_runs_give_the_same_figures_and_predictions_to_the_last_digit(results, config):
-    one = pipeline.run_pipeline(config, "one")
+@pytest.fixture(scope="module")
+def one(config, tmp_path_factory):
+    """Return the results folder and the document of one run."""
+    root = tmp_path_factory.mktemp("one")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ML_PIPELINE_RESULTS", str(root))
+        return root / "one", pipeline.run_pipeline(config, "one")
+
+
+def test_two_runs_give_the_same_figures_and_predictions_to_the_last_digit(results, config, one):
+    folder, document = one
     two = pipeline.run_pipeline(config, "two")
 
-    assert figures(one) == figures(two)
-    predictions = [(results / run / "predictions.csv").read_bytes() for run in ("one", "two")]
+    assert figures(document) == figures(two)
+    predictions = [(run / "predictions.csv").read_bytes() for run in (folder, results / "two")]
     assert predictions[0] == predictions[1]
 
 
-def test_another_seed_gives_other_figures(results, config):
+def test_another_seed_gives_other_figures(results, config, one):
     other = config.with_params(random_state=43)
 
-    assert figures(pipeline.run_pipeline(config, "one")) != figures(
-        pipeline.run_pipeline(other, "two")
-    )
+    assert figures(one[1]) != figures(pipeline.run_pipeline(other, "two"))
 
 
 def test_params_are_used_and_recorded(results, config):
@@ -241,6 +269,7 @@ def test_params_are_used_and_recorded(results, config):
     document = pipeline.run_pipeline(used, "r")
 
     manifest = json.loads((results / "r" / "manifest.json").read_text())
+    assert json.loads((results / "r" / "metrics.json").read_text()) == document
     assert (document["model"], document["random_state"]) == ("k_nearest_neighbors", 7)
     assert (manifest["params"]["test_size"], manifest["params"]["random_state"]) == (0.3, 7)
     assert len(pd.read_csv(results / "r" / "predictions.csv")) == math.ceil(569 * 0.3)
@@ -256,7 +285,7 @@ def through_arrow(frame):
     return pa.Table.from_pandas(frame).to_pandas()
 
 
-def test_frames_that_travel_as_arrow_give_the_same_figures_to_the_last_digit(results, config):
+def test_frames_that_travel_as_arrow_give_the_same_figures_to_the_last_digit(results, config, one):
     run = Run(results_root(config), "travelled", "a_dag")
     frame = through_arrow(pipeline.load_data(config))
     frame = through_arrow(pipeline.validate_data(frame, config))
@@ -272,7 +301,7 @@ def test_frames_that_travel_as_arrow_give_the_same_figures_to_the_last_digit(res
 
     summary = json.loads(json.dumps(pipeline.save_results(judged, reference, config, run)))
 
-    assert figures(summary["metrics"]) == figures(pipeline.run_pipeline(config, "here"))
+    assert figures(summary["metrics"]) == figures(one[1])
     assert summary["metrics"]["dag_id"] == "a_dag"
 
 
@@ -292,16 +321,27 @@ def test_a_frame_that_lost_its_attributes_has_the_checksum_of_the_file(results, 
 # Steps that are repeated, and failures
 
 
+@pytest.fixture(scope="module")
+def taken(config, tmp_path_factory):
+    """Take the earlier steps once; return their results root and the inputs of the later ones."""
+    root = tmp_path_factory.mktemp("taken") / "results"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ML_PIPELINE_RESULTS", str(root))
+        run = Run(results_root(config), RUN_ID, "a_dag")
+        frame = pipeline.validate_data(pipeline.load_data(config), config)
+        parts = pipeline.preprocess_data(frame, config)
+        choice = chosen(parts["train"], config)
+        reference = pipeline.train_model(parts["train"], choice, config, run)
+        judged = pipeline.evaluate_model(parts, choice, reference, config)
+    return root, parts, choice, reference, judged
+
+
 @pytest.fixture
-def steps(results, config):
+def steps(results, config, taken):
     """Return the inputs of the later steps, for a run whose model is trained."""
-    run = Run(results_root(config), RUN_ID, "a_dag")
-    frame = pipeline.validate_data(pipeline.load_data(config), config)
-    parts = pipeline.preprocess_data(frame, config)
-    choice = chosen(parts["train"], config)
-    reference = pipeline.train_model(parts["train"], choice, config, run)
-    judged = pipeline.evaluate_model(parts, choice, reference, config)
-    return run, parts, choice, reference, judged
+    root, *inputs = taken
+    shutil.copytree(root, results)
+    return Run(results_root(config), RUN_ID, "a_dag"), *copy.deepcopy(inputs)
 
 
 def test_a_reference_holds_relative_uri_and_checksums(steps, results):
@@ -427,6 +467,7 @@ def test_the_whole_run_works_on_object_storage(config, monkeypatch):
     root = results_root(config)
     latest = json.loads((root / "latest.json").read_text())["run"]
     assert json.loads((root / latest / "metrics.json").read_text()) == document
+    assert (document["run_id"], document["dag_id"]) == (RUN_ID, None)
     assert {path.name for path in root.iterdir()} == {latest, "latest.json"}
 
 
