@@ -25,6 +25,7 @@ import ml_pipeline.ops.keeper as keeper
 from ml_pipeline.ops.project import Project
 keeper.Project.here = classmethod(lambda cls: Project(Path(sys.argv[1])))
 keeper.LOOK_SECONDS, keeper.MONITOR_PATIENCE_LOOKS = 0.1, 30
+keeper.LEFTOVER_GRACE_SECONDS, keeper.ANSWER_WITHIN_SECONDS = 1.0, 3.0
 sys.exit(keeper.main(sys.argv[2:]))
 """
 HEAD = """
