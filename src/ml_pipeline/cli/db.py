@@ -37,17 +37,19 @@ URL_SECRETS = {
 @app.command()
 def start() -> None:
     """Start the database without the rest of the stack, and make it where it is missing."""
+    from ml_pipeline.ops.postgres import sharing
+
     project = Project.here()
     if not postgres.is_embedded(project):
         postgres.provision(project)
         typer.echo(f"The database is your own server at {_server(project)}: it answers.")
         return
-    was_running = postgres.is_running(project)
-    if not was_running:
+    if not postgres.is_running(project):
         _refuse_beside_a_stack(project)
-        postgres.start(project)
+    has_started = postgres.start(project)
+    sharing.keep(project)
     postgres.provision(project)
-    state = "already running" if was_running else "running"
+    state = "running" if has_started else "already running"
     typer.echo(f"PostgreSQL is {state} on {_server(project)}.")
 
 

@@ -17,11 +17,15 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ml_pipeline.errors import PipelineError
 from ml_pipeline.ops import linux, task_end
 from ml_pipeline.ops.processes import MARKER
 from ml_pipeline.ops.project import Project
+
+if TYPE_CHECKING:
+    from ml_pipeline.ops.postgres.sharing import Use
 
 # What the tasks import: the child processes inherit it, and a task starts in milliseconds.
 PRELOADED = (
@@ -124,27 +128,27 @@ def stay_frozen() -> None:
 def _provide_database() -> None:
     """Start the embedded database for this command, and stop it afterwards; or say what to type."""
     from ml_pipeline.ops import airflow_setup, postgres, stack_record
+    from ml_pipeline.ops.postgres.sharing import Use
 
     try:
         project = Project.here()
         if not airflow_setup.is_current(project):
             sys.exit("Error: this clone is not set up yet. Type: ./start_airflow.sh")
-        if not postgres.is_embedded(project) or postgres.is_running(project):
+        if not postgres.is_embedded(project):
             return
-        if stack_record.is_locked(project):
+        if not postgres.is_running(project) and stack_record.is_locked(project):
             sys.exit("Error: the stack is starting or stopping. Wait, or see: ml-pipeline status")
-        postgres.start(project)
+        use = Use(project)
+        use.begin()
     except PipelineError as error:
         sys.exit(f"Error: {error}")
-    atexit.register(_stop_database, project, os.getpid())
+    atexit.register(_end_use, use, os.getpid())
 
 
-def _stop_database(project: Project, owner: int) -> None:
-    """Stop what was started for this command, unless somebody else has come to use it."""
-    from ml_pipeline.ops import postgres, stack_record
+def _end_use(use: Use, owner: int) -> None:
+    """Stop what was started on demand, unless somebody else still uses it."""
+    from ml_pipeline.ops.postgres import lending
 
-    if os.getpid() != owner or stack_record.is_locked(project):
-        return
-    with suppress(PipelineError):
-        if not postgres.has_clients(project):
-            postgres.stop(project)
+    if os.getpid() == owner:
+        with suppress(PipelineError):
+            lending.end(use, is_ours=False)

@@ -59,25 +59,36 @@ def make_startable(project: Project) -> None:
     provisioning.refresh_urls(project)
 
 
-def start(project: Project) -> None:
-    """Start the embedded server, detached; do nothing when it runs, or when it is the user's."""
+def start(project: Project) -> bool:
+    """Start the embedded server, detached, and tell whether that was needed.
+
+    Nothing is done when it runs, or when it is the user's. Of several who start it at once, one
+    does, and all return when it answers.
+    """
     if not is_embedded(project):
-        return
+        return False
+    from ml_pipeline.ops.postgres import sharing
     from ml_pipeline.ops.postgres.cluster import Cluster
 
-    prepare(project)
-    cluster = Cluster.of(project)
-    if not cluster.is_running():
+    with sharing.turn(project):
+        cluster = Cluster.of(project)
+        if cluster.is_running():
+            return False
+        prepare(project)
         cluster.start()
+        sharing.keep(project)
+    return True
 
 
 def stop(project: Project) -> None:
     """Shut the embedded server down cleanly; do nothing when it is down, or the user's."""
     if not is_embedded(project):
         return
+    from ml_pipeline.ops.postgres import sharing
     from ml_pipeline.ops.postgres.cluster import Cluster
 
-    Cluster.of(project).stop()
+    with sharing.turn(project):
+        Cluster.of(project).stop()
 
 
 def is_running(project: Project) -> bool:

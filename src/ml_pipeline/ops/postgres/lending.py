@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-from ml_pipeline.errors import DatabaseError
+from ml_pipeline.errors import DatabaseError, StackError
 from ml_pipeline.ops import postgres, stack_record
 from ml_pipeline.ops.postgres.cluster import Cluster
+from ml_pipeline.ops.postgres.sharing import Use
 from ml_pipeline.ops.project import Project
 
 LAST_CLIENT_SECONDS = 5.0  # a server process ends a moment after its client
@@ -25,27 +26,56 @@ def lent(project: Project) -> Iterator[None]:
     StackError
         When the stack is starting or stopping at this moment.
     """
-    if not postgres.is_embedded(project) or postgres.is_running(project):
-        yield
-        return
-    if not Cluster.of(project).is_initialised():
-        raise DatabaseError("There is no database yet. Make it: ml-pipeline db start")
-    with stack_record.lock(project), started(project):
+    with ExitStack() as stack:
+        is_ours = False
+        if postgres.is_embedded(project) and not postgres.is_running(project):
+            if not Cluster.of(project).is_initialised():
+                raise DatabaseError("There is no database yet. Make it: ml-pipeline db start")
+            is_ours = _has_locked(project, stack)
+        stack.enter_context(started(project, is_ours=is_ours))
         yield
 
 
 @contextmanager
-def started(project: Project) -> Iterator[None]:
-    """Do the same for one who holds the clone's lock; make the database where it is missing."""
-    if not postgres.is_embedded(project) or postgres.is_running(project):
+def started(project: Project, *, is_ours: bool = True) -> Iterator[None]:
+    """Do the same, and make the database where it is missing.
+
+    Parameters
+    ----------
+    is_ours
+        Whether the caller holds the clone's lock; else a stack may take the server over meanwhile.
+    """
+    if not postgres.is_embedded(project):
         yield
         return
-    postgres.start(project)
+    use = Use(project)
     try:
+        use.begin()
         yield
     finally:
-        if not _is_used(project):
+        end(use, is_ours=is_ours)
+
+
+def end(use: Use, *, is_ours: bool) -> None:
+    """End a use, and stop the server when it was the last one; see `started`."""
+    project = use.project
+    try:
+        is_free = use.end() and (is_ours or not stack_record.is_locked(project))
+        if is_free and postgres.is_running(project) and not _is_used(project):
             postgres.stop(project)
+    finally:
+        use.close()
+
+
+def _has_locked(project: Project, stack: ExitStack) -> bool:
+    """Hold the clone's lock; tell whether it is held, or by another one who starts the server."""
+    try:
+        stack.enter_context(stack_record.lock(project))
+    except StackError:
+        if postgres.is_running(project):
+            return False
+        raise
+    return True
 
 
 def _is_used(project: Project) -> bool:
