@@ -65,7 +65,7 @@ def prepare() -> None:
     project, progress = Project.here(), Progress()
     if _is_running(project, progress):
         return
-    record = StackRecord(os.getpid(), time.time(), "prepare", DEFAULT_HOST, DEFAULT_PORT)
+    record = StackRecord(os.getpid(), 0.0, "prepare", DEFAULT_HOST, DEFAULT_PORT)
     with stack_record.lock(project):
         if postgres.is_embedded(project):
             _prepare_cluster(project, progress)

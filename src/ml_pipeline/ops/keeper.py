@@ -34,6 +34,7 @@ from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.stack_environment import stack_environment
 from ml_pipeline.ops.stack_record import StackRecord
 from ml_pipeline.ops.start_order import start_clients, start_database, stop_in_order
+from ml_pipeline.ops.start_time import start_of
 from ml_pipeline.ops.supervisor import Supervisor
 
 DETACH = b"d"
@@ -284,8 +285,7 @@ def main(arguments: list[str]) -> int:
     )
     linux.become_subreaper()
     socket.setdefaulttimeout(ANSWER_WITHIN_SECONDS)  # a supervisord that hangs must not hang us
-    created = psutil.Process().create_time()
-    record = StackRecord(os.getpid(), created, marker, host, int(port))
+    record = StackRecord(os.getpid(), start_of(psutil.Process()), marker, host, int(port))
     try:
         return Keeper(project, record, int(lifeline)).run()
     except Exception:

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 
 from ml_pipeline.ops.project import Project
+from ml_pipeline.ops.start_time import is_start_of, start_of
 
 MONITOR = "zombie-monitor"
 FRESH_SECONDS = 60.0  # many looks, each of which may wait for several components that hang
-SAME_PROCESS_SECONDS = 0.01
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +25,14 @@ class Beat:
     """A sign of life: whose, and when (`at`, seconds since the epoch)."""
 
     pid: int
-    created_at: float
+    start: float
     at: float
 
     def process(self) -> psutil.Process | None:
         """Return the process, or None when it is gone, its number re-used or not."""
         try:
             process = psutil.Process(self.pid)
-            is_same = abs(process.create_time() - self.created_at) < SAME_PROCESS_SECONDS
+            is_same = is_start_of(self.start, process)
         except psutil.NoSuchProcess:
             return None
         return process if is_same else None
@@ -55,7 +55,7 @@ class Pulse:
     def _write(self) -> None:
         own = psutil.Process()
         with suppress(OSError):  # without the file nobody watches us, and `status` says so
-            self._file.write_text(f"{own.pid} {own.create_time()}")
+            self._file.write_text(f"{own.pid} {start_of(own)}")
 
 
 class Watch:
@@ -97,8 +97,8 @@ def last_beat(project: Project) -> Beat | None:
     """Return the last sign of life, None when there was none."""
     file = _file(project)
     try:
-        pid, created_at = file.read_text().split()
-        return Beat(int(pid), float(created_at), file.stat().st_mtime)
+        pid, start = file.read_text().split()
+        return Beat(int(pid), float(start), file.stat().st_mtime)
     except (OSError, ValueError):
         return None
 

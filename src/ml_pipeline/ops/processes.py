@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 import psutil
 
+from ml_pipeline.ops import start_time
 from ml_pipeline.ops.stack_record import StackRecord
 
 MARKER = "ML_PIPELINE_STACK"
@@ -24,9 +25,14 @@ def ours(record: StackRecord) -> list[psutil.Process]:
     sessions of their own, and Airflow's task supervisors hide their environment.
     """
     everyone = list(psutil.process_iter(["pid", "ppid", "create_time"]))
+    if not record.is_of_this_boot:
+        return []
     session = record.keeper_pid if _is_session_ours(record) else None
+    earliest = record.keeper_start + start_time.origin() - CLOCK_SLACK_SECONDS
     found = {
-        process.pid: process for process in everyone if _bears_our_sign(process, record, session)
+        process.pid: process
+        for process in everyone
+        if process.info["create_time"] >= earliest and _bears_our_sign(process, record, session)
     }
     children: dict[int, list[psutil.Process]] = {}
     for process in everyone:
@@ -79,19 +85,16 @@ def descendants(pid: int) -> list[psutil.Process]:
 def _is_session_ours(record: StackRecord) -> bool:
     """Tell whether the keeper's number still names its session, and not that of a stranger.
 
-    The system gives the number to nobody as long as the session has a process; then, and after a
-    reboot, to anybody: such as a person's shell.
+    The system gives the number to nobody as long as the session has a process; then to anybody,
+    such as a person's shell.
     """
     try:
-        created = psutil.Process(record.keeper_pid).create_time()
+        return start_time.is_start_of(record.keeper_start, psutil.Process(record.keeper_pid))
     except psutil.NoSuchProcess:
-        return record.keeper_created > psutil.boot_time() - CLOCK_SLACK_SECONDS
-    return abs(created - record.keeper_created) < CLOCK_SLACK_SECONDS
+        return True
 
 
 def _bears_our_sign(process: psutil.Process, record: StackRecord, session: int | None) -> bool:
-    if process.info["create_time"] < record.keeper_created - CLOCK_SLACK_SECONDS:
-        return False
     try:
         if os.getsid(process.pid) == session:
             return True

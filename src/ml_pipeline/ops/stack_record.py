@@ -9,7 +9,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import psutil
 
 from ml_pipeline.errors import StackError
 from ml_pipeline.ops.project import Project
+from ml_pipeline.ops.start_time import boot_id, is_start_of
 
 SOCKET_PATH_BYTES = (
     90  # macOS allows 103, and supervisord appends its pid while it creates the file
@@ -32,20 +33,23 @@ class StackRecord:
 
     Parameters
     ----------
-    keeper_pid, keeper_created
-        The keeper's process id and start time (seconds since the epoch): together they name one
-        process, also after the number has been used again.
+    keeper_pid, keeper_start
+        The keeper's process id and start (see `start_time`): together they name one process, also
+        after the number has been used again.
     marker
         A text that stands in the environment of every process of this stack, and of no other.
     host, port
         Where the web server listens.
+    boot
+        What names the boot of the machine: nothing of the stack outlives it.
     """
 
     keeper_pid: int
-    keeper_created: float
+    keeper_start: float
     marker: str
     host: str
     port: int
+    boot: str = field(default_factory=boot_id)
 
     @property
     def url(self) -> str:
@@ -61,11 +65,16 @@ class StackRecord:
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
+    @property
+    def is_of_this_boot(self) -> bool:
+        """Whether the machine was not booted since."""
+        return self.boot == boot_id()
+
     def keeper(self) -> psutil.Process | None:
         """Return the keeper, or None when it is gone."""
         try:
             process = psutil.Process(self.keeper_pid)
-            is_same = abs(process.create_time() - self.keeper_created) < 1
+            is_same = self.is_of_this_boot and is_start_of(self.keeper_start, process)
             is_alive = process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None

@@ -12,6 +12,7 @@ import pytest
 
 from ml_pipeline.ops.monitor_beat import FRESH_SECONDS, MONITOR, Pulse, Watch, is_fresh, last_beat
 from ml_pipeline.ops.project import Project
+from ml_pipeline.ops.start_time import start_of
 
 LOOKS = 3
 
@@ -27,8 +28,8 @@ def project(tmp_path: Path) -> Project:
 def other(project: Project) -> Iterator[subprocess.Popen[bytes]]:
     """A process that stands in for the monitor: its sign of life is on file."""
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
-    created_at = psutil.Process(process.pid).create_time()
-    (project.run / f"{MONITOR}.beat").write_text(f"{process.pid} {created_at}")
+    start = start_of(psutil.Process(process.pid))
+    (project.run / f"{MONITOR}.beat").write_text(f"{process.pid} {start}")
     yield process
     process.send_signal(signal.SIGKILL)
     process.wait()

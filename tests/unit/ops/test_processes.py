@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psutil
 import pytest
 
 from ml_pipeline.ops import processes
 from ml_pipeline.ops.stack_record import StackRecord
+from ml_pipeline.ops.start_time import start_of
 
-DAY_SECONDS = 86400.0
+HOUR_SECONDS = 3600.0
 
 
 @pytest.fixture
@@ -33,13 +36,13 @@ def leader() -> Iterator[psutil.Process]:
 def test_ours_when_processes_are_in_the_keepers_session_then_they_are_found(
     leader: psutil.Process,
 ) -> None:
-    assert _found(_record(leader.pid, leader.create_time())) == _session_of(leader)
+    assert _found(_record(leader.pid, start_of(leader))) == _session_of(leader)
 
 
 def test_ours_when_the_leader_is_dead_then_the_rest_of_its_session_is_found(
     leader: psutil.Process,
 ) -> None:
-    record, left = _record(leader.pid, leader.create_time()), _session_of(leader) - {leader.pid}
+    record, left = _record(leader.pid, start_of(leader)), _session_of(leader) - {leader.pid}
     leader.kill()
     leader.wait()
     assert _found(record) == left
@@ -48,19 +51,30 @@ def test_ours_when_the_leader_is_dead_then_the_rest_of_its_session_is_found(
 def test_ours_when_the_keepers_number_was_given_to_a_strangers_session_then_nothing_is_found(
     leader: psutil.Process,
 ) -> None:
-    assert _found(_record(leader.pid, leader.create_time() - DAY_SECONDS)) == set()
+    assert _found(_record(leader.pid, start_of(leader) - HOUR_SECONDS)) == set()
 
 
-def test_ours_when_the_machine_was_booted_since_then_a_session_without_leader_is_a_strangers(
+def test_ours_when_the_machine_was_booted_since_then_nothing_is_found(
     leader: psutil.Process,
 ) -> None:
+    record = _record(leader.pid, start_of(leader))
     leader.kill()
     leader.wait()
-    assert _found(_record(leader.pid, psutil.boot_time() - DAY_SECONDS)) == set()
+    assert _found(replace(record, boot="another")) == set()
 
 
-def _record(pid: int, created: float) -> StackRecord:
-    return StackRecord(pid, created, "a marker that nobody bears", "127.0.0.1", 8080)
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a start does not move")
+@pytest.mark.parametrize("seconds", [-3600, -1, 1, 3600])
+def test_ours_when_the_clock_was_set_then_the_same_processes_are_found(
+    seconds: float, leader: psutil.Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, booted = _record(leader.pid, start_of(leader)), psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + seconds)
+    assert _found(record) == _session_of(leader)
+
+
+def _record(pid: int, start: float) -> StackRecord:
+    return StackRecord(pid, start, "a marker that nobody bears", "127.0.0.1", 8080)
 
 
 def _found(record: StackRecord) -> set[int]:

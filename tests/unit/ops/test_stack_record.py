@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from ml_pipeline.errors import StackError
 from ml_pipeline.ops import stack_record
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.stack_record import SOCKET_PATH_BYTES, StackRecord
+from ml_pipeline.ops.start_time import start_of
 
-OURSELVES = StackRecord(os.getpid(), psutil.Process().create_time(), "marker", "127.0.0.1", 8080)
+OURSELVES = StackRecord(os.getpid(), start_of(psutil.Process()), "marker", "127.0.0.1", 8080)
 
 
 @pytest.fixture
@@ -34,7 +36,22 @@ def test_record_when_damaged_is_as_if_absent(project: Project, text: str) -> Non
 
 def test_keeper_when_its_pid_was_used_again_is_gone() -> None:
     assert OURSELVES.keeper() is not None
-    assert replace(OURSELVES, keeper_created=OURSELVES.keeper_created - 60).keeper() is None
+    assert replace(OURSELVES, keeper_start=OURSELVES.keeper_start - 60).keeper() is None
+
+
+def test_keeper_when_the_machine_was_booted_since_is_gone() -> None:
+    assert replace(OURSELVES, boot="another").keeper() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a start does not move")
+@pytest.mark.parametrize("seconds", [-3600, -1, 1, 3600])
+def test_keeper_when_the_clock_was_set_is_there_still(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel keeps the boot's time in step with the clock, and psutil adds it to each start."""
+    booted = psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + seconds)
+    assert OURSELVES.keeper() is not None
 
 
 @pytest.mark.parametrize(
