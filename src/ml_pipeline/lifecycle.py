@@ -241,7 +241,8 @@ def _unless_overtaken(
     """Let nobody take the place of a champion that he was not compared with."""
     found = champion.number if champion else None
     compared = (promotion["champion"] or {}).get("version")
-    is_own = champion and (champion.facts["dag_id"], champion.facts["run_id"]) == _key(run)
+    facts = champion.facts if champion else {}
+    is_own = (facts.get("dag_id"), facts.get("run_id")) == _key(run)
     if promotion["decision"] != CHAMPION or found == compared or is_own:
         return promotion
     reason = f"Version {found} became champion while this run was compared with {compared}"

@@ -158,7 +158,7 @@ def _run_of(alias: str, problem: str | None) -> Place:
     """Return the folder of the run that trained the version with an alias."""
     version = model_registry.aliased(alias, problem)
     config = load(Project.here().root / "config" / f"{version.problem}.yaml")
-    return results_root(config) / version.facts["uri"].split("/")[0]
+    return results_root(config) / version.fact("uri").split("/")[0]
 
 
 def _check_arguments(format: str, expected_sha256: str | None) -> None:

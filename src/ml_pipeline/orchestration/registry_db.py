@@ -34,13 +34,14 @@ def incumbent(known: Versions, config: ProblemConfig) -> Incumbent | None:
     """Return the champion with its model, as far as that is there and may be loaded."""
     from ml_pipeline.lifecycle import Incumbent
     from ml_pipeline.registry.model_files import ModelRefused
+    from ml_pipeline.registry.tracking import RegistryError
     from ml_pipeline.registry.versions import CHAMPION
 
     version = known.aliased(CHAMPION)
     if version is None:
         return None
     model = None
-    with suppress(ModelRefused):
+    with suppress(ModelRefused, RegistryError):
         model = load(version, config)
     return Incumbent(version, model)
 
@@ -52,18 +53,19 @@ def load(version: Version, config: ProblemConfig) -> Any:
     ------
     ModelRefused
         When its file is missing, or is not what was recorded, or not trusted.
+    RegistryError
+        When no run of this pipeline registered it.
     """
     from ml_pipeline.registry import model_files
     from ml_pipeline.storage import results_root
 
-    facts = version.facts
-    checksum = results_db.recorded_checksum(facts["dag_id"], facts["run_id"])
-    if checksum != facts["sha256"]:
+    checksum = results_db.recorded_checksum(version.fact("dag_id"), version.fact("run_id"))
+    if checksum != version.fact("sha256"):
         raise model_files.ModelRefused(
             f"Version {version.number} of {version.problem}: results_db does not record its "
             "checksum (any more). Train again, or promote another version"
         )
-    return model_files.load_model(results_root(config) / facts["uri"], checksum)
+    return model_files.load_model(results_root(config) / version.fact("uri"), checksum)
 
 
 def _own_database() -> str:

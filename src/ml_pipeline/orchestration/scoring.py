@@ -142,7 +142,7 @@ def _at_work(config: ProblemConfig) -> tuple[list[Any], dict[str, Any]]:
         for alias, version in found.items()
         if version is not None
     ]
-    folder = (results_root(config) / champion.facts["uri"]).parent
+    folder = (results_root(config) / champion.fact("uri")).parent
     profile: dict[str, Any] = json.loads((folder / "profile.json").read_text(encoding="utf-8"))
     return scorers, profile
 

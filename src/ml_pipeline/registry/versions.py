@@ -50,6 +50,21 @@ class Version:
         """Whether its file is gone: its run was run again and trained another model."""
         return "replaced_by" in self.facts
 
+    def fact(self, name: str) -> str:
+        """Return a fact that every version has which a run of ours registered.
+
+        Raises
+        ------
+        RegistryError
+            When somebody else registered this one: nothing vouches for its file.
+        """
+        if name not in self.facts:
+            raise RegistryError(
+                f"Version {self.number} of {self.problem} was not registered by a run of this "
+                f"pipeline: it has no {name!r}. Choose another: ml-pipeline models promote VERSION"
+            )
+        return self.facts[name]
+
     def figure(self, name: str) -> float:
         """Return a recorded number, NaN when it is not there."""
         return float(self.facts.get(name, "nan"))

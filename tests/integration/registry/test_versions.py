@@ -29,6 +29,17 @@ def test_each_run_becomes_a_version_with_its_facts(versions, register):
     assert versions.problem in problems(versions.client)
 
 
+def test_a_version_of_somebody_else_has_no_file_that_anything_vouches_for(versions, register):
+    register("r1")
+    made = versions.client.create_model_version(versions.problem, "results:/theirs", tags={})
+
+    theirs = versions.get(int(made.version))
+
+    assert versions.get(1).fact("uri") == "r1/model.skops"
+    with pytest.raises(RegistryError, match="not registered by a run of this pipeline"):
+        theirs.fact("uri")
+
+
 def test_registering_a_run_again_changes_nothing(versions, register):
     first = register("r1")
 
