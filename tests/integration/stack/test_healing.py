@@ -229,7 +229,7 @@ def test_monitor_when_it_gives_signs_of_life_is_left_alone(toy_stack: Launch) ->
     eventually(lambda: (last_beat(toy.project) or first).at > first.at + 2 * PATIENCE_SECONDS)
     last = last_beat(toy.project)
     assert last
-    assert (last.pid, last.created_at) == (first.pid, first.created_at)
+    assert (last.pid, last.start) == (first.pid, first.start)
 
 
 def test_component_when_supervisord_gave_it_up_is_started_again(toy_stack: Launch) -> None:
