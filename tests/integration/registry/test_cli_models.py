@@ -50,6 +50,18 @@ def test_list_shows_aliases_metric_age_and_data(models: Any) -> None:
     assert "d606af41" in output and " s " in output
 
 
+def test_list_at_80_columns_gives_each_version_one_line(
+    models: Any, versions: Any, register: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register("r3", **FACTS | {"model": "hist_gradient_boosting", "metric": "balanced_accuracy"})
+    monkeypatch.setenv("COLUMNS", "80")
+    title, _, *lines = models("list").output.splitlines()
+
+    assert "balanced_accuracy or roc_auc" in title
+    assert len(lines) == 3
+    assert "(challenger)" in lines[0] and "hist_gradient_boosting" in lines[0]
+
+
 def test_list_as_json_holds_every_version(models: Any, versions: Any) -> None:
     (found,) = json.loads(models("list", "--json").stdout).values()
 
