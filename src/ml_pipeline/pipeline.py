@@ -145,8 +145,8 @@ def save_results(
     Returns
     -------
     dict
-        `run`, `folder`, `metrics_path` (relative to the results root), `metrics` (the document),
-        `model_uri`, `model_sha256`, `params`.
+        `run` (the folder's name), `metrics_path` and `model_uri`, all relative to the results
+        root; `metrics` (the document), `model_sha256`, `params`.
     """
     # matplotlib takes half a second to import; no other step draws.
     from ml_pipeline.reporting import write_report
@@ -169,7 +169,6 @@ def save_results(
         run.publish()
     return {
         "run": run.name,
-        "folder": str(run.folder),
         "metrics_path": f"{run.name}/metrics.json",
         "metrics": document,
         "model_uri": reference["uri"],

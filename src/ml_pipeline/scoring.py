@@ -73,6 +73,11 @@ def place(config: ProblemConfig, dag_id: str, moment: datetime) -> Run:
     return Run(results_root(config) / SCORING / config.name, f"{moment:%Y-%m-%dt%H-%M-%S}", dag_id)
 
 
+def folder_of(run: Run, config: ProblemConfig) -> str:
+    """Return where `place` is, as seen from the results root, which may be moved."""
+    return f"{SCORING}/{config.name}/{run.name}"
+
+
 def located(config: ProblemConfig, moment: datetime) -> str:
     """Return the file or URL that holds the new rows of a logical date."""
     source = config.scoring.source or ""

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from ml_pipeline.cli.tables import metrics_table
 from ml_pipeline.ops import secrets
 from ml_pipeline.ops.airflow_api import AirflowApi, TaskState
+from ml_pipeline.ops.postgres.provisioning import owner_urls
+from ml_pipeline.ops.postgres.tables import rows
 
 if TYPE_CHECKING:
     from ml_pipeline.cli.progress import Progress
     from ml_pipeline.ops.project import Project
     from ml_pipeline.ops.stack_record import StackRecord
+    from ml_pipeline.storage import Place
 
 EXAMPLE = "breast_cancer"
 DAG_ID = f"{EXAMPLE}_ml_pipeline"
@@ -19,9 +22,14 @@ LAST_TASK = "save_results"
 
 
 def run_once(project: Project, record: StackRecord, progress: Progress) -> bool:
-    """Run the example's pipeline unless it ever ran; return whether all is well."""
+    """Run the example's pipeline unless it ever ran; return whether all is well.
+
+    Airflow forgets old runs (`airflow db clean`); their results are remembered longer.
+    """
     if not (project.root / "config" / f"{EXAMPLE}.yaml").exists():
         return True  # taken out by who has problems of his own
+    if _has_results(project):
+        return True
     password = secrets.read(project.secrets, "admin_password") or ""
     api = AirflowApi(record.own_url, "admin", password)
     with progress.activity("Waiting for Airflow to read the DAG"):
@@ -44,8 +52,21 @@ def run_once(project: Project, record: StackRecord, progress: Progress) -> bool:
     summary = api.xcom(DAG_ID, run_id, LAST_TASK)
     progress.say()
     progress.console.print(metrics_table(summary["metrics"]))
-    progress.say(f"Results:        {summary['folder']}")
+    progress.say(f"Results:        {_results_root(project) / summary['run']}")
     return True
+
+
+def _has_results(project: Project) -> bool:
+    """Tell whether a run of the DAG was ever published, as `results_db` records it."""
+    query = "SELECT 1 FROM runs WHERE dag_id = %s LIMIT 1"
+    return bool(rows(owner_urls(project)["results_db"], "runs", query, (DAG_ID,)))
+
+
+def _results_root(project: Project) -> Place:
+    from ml_pipeline.config import load
+    from ml_pipeline.storage import results_root
+
+    return results_root(load(project.root / "config" / f"{EXAMPLE}.yaml"))
 
 
 def _show_end(task: TaskState, api: AirflowApi, run_id: str, progress: Progress) -> None:

@@ -86,7 +86,7 @@ def record_run(run: Run, summary: dict[str, Any], predictions: pd.DataFrame) -> 
         document["random_state"],
         json.dumps(summary["params"]),
         json.dumps(document),
-        summary["folder"],
+        summary["run"],
     )
     columns = "created_at, model, random_state, params, document, folder"
     with transaction() as cursor:

@@ -80,7 +80,7 @@ def score_new_rows(config_file: str) -> dict[str, Any]:
             written.finish(document)
     log.info("%(scored)d of %(rows)d rows scored, %(set_aside)d set aside", document)
     figures = {one.feature: {"psi": one.psi, "ks": one.ks} for one in drifts if one.is_alert}
-    return document | {"folder": str(run.folder), "drifted": figures}
+    return document | {"folder": scoring.folder_of(run, config), "drifted": figures}
 
 
 @task
@@ -89,7 +89,7 @@ def check_drift(summary: dict[str, Any]) -> int:
     for feature, figures in summary["drifted"].items():
         log.warning("DRIFT: %s has moved since the training: %s", feature, _described(figures))
     if summary["drifted"]:
-        log.warning("See %s/report.html", summary["folder"])
+        log.warning("See %s/report.html in the results folder", summary["folder"])
     return len(summary["drifted"])
 
 

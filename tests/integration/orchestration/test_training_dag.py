@@ -104,7 +104,7 @@ def test_the_figures_stand_once_in_results_db(played):
         "model": "logistic_regression",
         "model_parameters": {},
     }
-    assert folder == str(played.folder("whole"))
+    assert folder == played.folder("whole").name
     rows = played.rows("whole", "metrics", "protocol, metric, value, sd, low, high")
     recorded = {(protocol, metric): rest for protocol, metric, *rest in rows}
     assert len(rows) == len(recorded) == 3 * len(METRICS)
