@@ -33,7 +33,7 @@ def registry_client() -> Iterator[MlflowClient]:
         yield tracking.open_client(tracking.tracking_uri(None), artifacts)
         return
     with lent(project):
-        uri = tracking.tracking_uri(secrets.read(project.secrets, "mlflow_db_url"))
+        uri = tracking.tracking_uri(_own_database())
         yield tracking.open_client(uri, artifacts)
 
 
@@ -57,6 +57,22 @@ def versions_of(problem: str | None) -> Iterator[Versions]:
         yield Versions(client, name)
 
 
+def superseded_runs() -> frozenset[tuple[str | None, str | None]]:
+    """Return the runs, as DAG and run id, that the registry knows and that nothing needs any more.
+
+    Raises
+    ------
+    RegistryError, DatabaseError
+        When the registry does not answer: who does not know what is in use must remove nothing.
+    """
+    if not os.environ.get(tracking.URI_VARIABLE) and _own_database() is None:
+        return frozenset()
+    with registry_client() as client:
+        versions = [one for name in problems(client) for one in Versions(client, name).all()]
+    needed = {version.run for version in versions if version.is_needed}
+    return frozenset(version.run for version in versions if version.run not in needed)
+
+
 def aliased(alias: str, problem: str | None = None) -> Version:
     """Return the version of a problem that bears an alias.
 
@@ -70,3 +86,7 @@ def aliased(alias: str, problem: str | None = None) -> Version:
         if version is None:
             raise RegistryError(f"{versions.problem} has no {alias}. See: ml-pipeline models list")
         return version
+
+
+def _own_database() -> str | None:
+    return secrets.read(Project.here().secrets, "mlflow_db_url")

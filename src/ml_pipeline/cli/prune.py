@@ -30,9 +30,11 @@ def prune(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Remove old logs and what runs left behind, never a run's that is not finished."""
+    from ml_pipeline.model_registry import superseded_runs
     from ml_pipeline.ops import prune as pruning
 
-    areas = pruning.prune(Project.here(), older_than, dry_run=dry_run, with_results=with_results)
+    superseded = superseded_runs() if with_results else None
+    areas = pruning.prune(Project.here(), older_than, dry_run=dry_run, superseded=superseded)
     print(_document(areas, older_than, dry_run) if as_json else _report(areas, dry_run))
     raise typer.Exit(1 if any(area.failures for area in areas) else 0)
 

@@ -25,6 +25,8 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 # No connection outlives its use: a command that started the database for itself stops it again.
 os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
+# A server that is down is told within seconds; MLflow's own seven tries take minutes.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 
 class RegistryError(PipelineError):
@@ -74,7 +76,7 @@ def open_client(uri: str, artifacts: str) -> MlflowClient:
             _prepare_tables(uri, artifacts)
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
     except (MlflowException, SQLAlchemyError) as error:
-        raise _unreachable(uri, error) from error
+        raise unreachable(error, uri) from error
 
 
 def reason_of(error: Exception) -> str:
@@ -117,9 +119,17 @@ def _locked(engine: Engine) -> Iterator[None]:
             connection.execute(text(f"SELECT pg_advisory_unlock({SCHEMA_LOCK})"))
 
 
-def _unreachable(uri: str, error: Any) -> RegistryError:
-    """Name the place without a password."""
-    place = uri.rsplit("@", 1)[-1]
+def unreachable(error: Any, uri: str | None = None) -> RegistryError:
+    """Say that a registry does not answer, naming its place without a password.
+
+    Parameters
+    ----------
+    error
+        What MLflow said.
+    uri
+        The place; without it, `MLFLOW_TRACKING_URI`.
+    """
+    place = (uri or os.environ.get(URI_VARIABLE) or "mlflow_db").rsplit("@", 1)[-1]
     return RegistryError(
         f"The model registry at {place} does not answer: {reason_of(error)}. "
         f"Start the stack, or correct {URI_VARIABLE}"

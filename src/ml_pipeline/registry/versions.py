@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ml_pipeline.registry.tracking import RegistryError, reason_of
+from ml_pipeline.registry.tracking import RegistryError, unreachable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,7 +33,7 @@ class Version:
     created_at
         In UTC.
     aliases
-        `champion`, `challenger`, both or neither.
+        `champion`, `challenger`, and what others have given it.
     facts
         The recorded tags, as text: `dag_id`, `run_id`, `uri`, `sha256`, `model`, `metric`, `mean`,
         `low`, `high`, `data_sha256`, `decision`, `reason` and more.
@@ -44,6 +44,16 @@ class Version:
     created_at: datetime
     aliases: tuple[str, ...]
     facts: dict[str, str]
+
+    @property
+    def run(self) -> tuple[str | None, str | None]:
+        """The DAG and the run that registered it."""
+        return self.facts.get("dag_id"), self.facts.get("run_id")
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether it is in use, or was champion: a rollback goes back to it."""
+        return bool(self.aliases) or "promoted at" in self.facts
 
     @property
     def is_withdrawn(self) -> bool:
@@ -127,10 +137,7 @@ class Versions:
 
     def of_run(self, dag_id: str, run_id: str) -> Version | None:
         """Return the newest version that a run registered, or None."""
-        run = (dag_id, run_id)
-        return next(
-            (v for v in self.all() if (v.facts.get("dag_id"), v.facts.get("run_id")) == run), None
-        )
+        return next((one for one in self.all() if one.run == (dag_id, run_id)), None)
 
     def add(self, source: str, facts: dict[str, str], mlflow_run: str | None = None) -> Version:
         """Register a model by reference and return its version; a repeated call changes nothing.
@@ -248,7 +255,7 @@ class Versions:
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
-            raise RegistryError(f"The model registry does not answer: {reason_of(error)}") from None
+            raise unreachable(error) from None
 
     def _ensure_model(self) -> None:
         from mlflow.exceptions import MlflowException
@@ -265,14 +272,36 @@ class Versions:
             problem=self.problem,
             number=number,
             created_at=datetime.fromtimestamp(one.creation_timestamp / 1000, UTC),
-            aliases=tuple(name for name in ALIASES if int(aliases.get(name, -1)) == number),
+            aliases=tuple(name for name in _ranked(aliases) if int(aliases[name]) == number),
             facts=dict(one.tags),
         )
 
 
 def problems(client: MlflowClient) -> list[str]:
-    """Return the names of all registered models."""
-    return sorted(model.name for model in client.search_registered_models())
+    """Return the names of all registered models.
+
+    Raises
+    ------
+    RegistryError
+        When the registry does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    found, token = [], None
+    try:
+        while True:
+            page = client.search_registered_models(page_token=token)
+            found += [model.name for model in page]
+            token = page.token
+            if not token:
+                return sorted(found)
+    except MlflowException as error:
+        raise unreachable(error) from None
+
+
+def _ranked(aliases: dict[str, Any]) -> list[str]:
+    """Return the names, ours first."""
+    return sorted(aliases, key=lambda name: (name not in ALIASES, name == CHALLENGER, name))
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -25,7 +26,11 @@ def results(clone: Project) -> Iterator[str]:
     postgres.start(clone)
     url = secret(clone, "results_db_url")
     query(url, DROP_TABLES)
+    example = clone.root / "config" / "breast_cancer.yaml"
+    example.parent.mkdir(exist_ok=True)
+    example.touch()
     yield url
+    shutil.rmtree(example.parent)
     query(url, DROP_TABLES)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -37,9 +38,9 @@ def clone_with_runs(clone: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return clone
 
 
-def make_old(path: Path) -> None:
+def make_old(path: Path, text: str = "x") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("x")
+    path.write_text(text)
     for each in (path, *path.parents[:3]):
         os.utime(each, (OLD, OLD))
 
@@ -59,7 +60,8 @@ def record(clone: Project, run_id: str, dag_id: str, day: int, *, has_ended: boo
             "INSERT INTO runs VALUES "
             f"('{dag_id}', '{run_id}', '2024-01-{day:02}', 'm', 1, '{{}}', '{{}}', '{folder}')",
         )
-        make_old(clone.root / "results" / folder / storage.MANIFEST)
+        manifest = json.dumps({"dag_id": dag_id, "run_id": run_id})
+        make_old(clone.root / "results" / folder / storage.MANIFEST, manifest)
 
 
 def names(folder: Path) -> set[str]:
@@ -90,7 +92,8 @@ def test_prune_keeps_the_results_whose_model_is_the_newest_of_its_dag(
     record(clone_with_runs, "manual__2024-01-02T00:00:00+00:00", "one", 2)
     record(clone_with_runs, "failed-after-training", "one", 3, has_ended=False)
     record(clone_with_runs, "only", "two", 1)
-    prune.prune(clone_with_runs, 30, with_results=True)
+    superseded = {("one", f"manual__2024-01-0{day}T00:00:00+00:00") for day in (1, 2)}
+    prune.prune(clone_with_runs, 30, superseded=frozenset({*superseded, ("two", "only")}))
     kept = storage.folder_name("manual__2024-01-02T00:00:00+00:00", "one")
     assert names(clone_with_runs.root / "results") == {
         "queued.partial",

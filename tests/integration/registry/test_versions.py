@@ -1,10 +1,11 @@
 """Versions, aliases and the way back, in MLflow on PostgreSQL."""
 
+from pathlib import Path
+
 import pytest
 
-from ml_pipeline.ops.postgres import provisioning
-from ml_pipeline.ops.postgres.tables import rows
-from ml_pipeline.ops.prune.known_runs import REGISTERED
+from ml_pipeline import model_registry
+from ml_pipeline.ops.project import Project
 from ml_pipeline.registry.tracking import RegistryError
 from ml_pipeline.registry.versions import MOST_MOVES, problems
 
@@ -117,14 +118,29 @@ def test_a_version_that_is_not_there_is_an_error_that_names_those_that_are(versi
         versions.get(7)
 
 
-def test_prune_knows_the_runs_whose_model_is_in_use_or_was(versions, register, project):
-    versions.promote(register(f"{versions.problem} 1"), "first")
-    versions.promote(register(f"{versions.problem} 2"), "better")
-    versions.challenge(register(f"{versions.problem} 3"))
-    register(f"{versions.problem} 4")
+def test_superseded_runs_are_those_whose_versions_nothing_needs(
+    versions, register, project, monkeypatch
+):
+    for run_id in ("former", "champion", "challenger", "staging", "superseded"):
+        register(f"{versions.problem}-{run_id}")
+    first, second, third, fourth, _ = reversed(versions.all())
+    versions.promote(first, "first")
+    versions.promote(second, "better")
+    versions.challenge(third)
+    versions.client.set_registered_model_alias(versions.problem, "staging", str(fourth.number))
+    monkeypatch.setattr(Project, "here", classmethod(lambda cls: project))
 
-    url = provisioning.owner_urls(project)["mlflow_db"]
-    found = {run for _, run in rows(url, "registered_model_aliases", REGISTERED)}
-    own = {run for run in found if run.startswith(f"{versions.problem} ")}
+    found = model_registry.superseded_runs()
 
-    assert own == {f"{versions.problem} {number}" for number in (1, 2, 3)}
+    own = {run_id for _, run_id in found if str(run_id).startswith(f"{versions.problem}-")}
+    assert own == {f"{versions.problem}-superseded"}
+
+
+def test_superseded_runs_of_a_tracking_server_are_those_that_it_knows(
+    versions, register, registry_uri, monkeypatch
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry_uri)
+    monkeypatch.setattr(Project, "here", classmethod(lambda cls: Project(Path("/nowhere"))))
+    register(f"{versions.problem}-superseded")
+
+    assert ("d", f"{versions.problem}-superseded") in model_registry.superseded_runs()

@@ -13,8 +13,11 @@ from typer.testing import CliRunner
 from ml_pipeline.cli import app
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.prune import prune
+from ml_pipeline.ops.prune.known_runs import Run
+from ml_pipeline.registry.tracking import RegistryError
 
 DAY = 86400
+NOTHING: frozenset[Run] = frozenset()
 
 
 @pytest.fixture
@@ -25,10 +28,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def made(path: Path, days: float, size: int = 10) -> Path:
+def made(path: Path, days: float, text: str = "x" * 10) -> Path:
     """Make a file that was last written to some days ago, and age the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"x" * size)
+    path.write_text(text)
     age(path, days)
     age(path.parent, days)
     return path
@@ -46,13 +49,17 @@ def log_of(project: Project, run: str, task: str = "train", days: float = 40) ->
     return log
 
 
-def published(project: Project, name: str, days: float = 40) -> Path:
-    return made(project.root / "results" / name / "manifest.json", days).parent
+def published(project: Project, name: str, days: float = 40, dag_id: str | None = None) -> Path:
+    """Make the folder of a run; without a DAG, that of `ml-pipeline run`."""
+    text = json.dumps({"dag_id": dag_id, "run_id": name})
+    return made(project.root / "results" / name / "manifest.json", days, text).parent
 
 
-def removed(project: Project, **options: bool) -> dict[str, tuple[int, int]]:
+def removed(
+    project: Project, *, dry_run: bool = False, superseded: frozenset[Run] | None = None
+) -> dict[str, tuple[int, int]]:
     """Prune what is older than 30 days and return count and bytes of each area."""
-    areas = prune(project, 30, **options)
+    areas = prune(project, 30, dry_run=dry_run, superseded=superseded)
     assert not [failure for area in areas for failure in area.failures]
     return {area.area: (area.count, area.size_bytes) for area in areas}
 
@@ -146,7 +153,7 @@ def test_prune_keeps_the_only_copy_that_an_interrupted_replacement_left(project:
     only = made(project.root / "results" / "one.replaced" / "manifest.json", 40)
     second = made(project.root / "results" / "two.replaced" / "manifest.json", 40)
     published(project, "two")
-    assert removed(project, with_results=True)["unpublished results"] == (1, 10)
+    assert removed(project, superseded=NOTHING)["unpublished results"] == (1, 10)
     assert only.exists()
     assert not second.parent.exists()
 
@@ -162,27 +169,62 @@ def test_prune_removes_published_results_on_request_only_and_never_the_latest(
     (project.root / "results" / "latest").symlink_to("last", target_is_directory=True)
     removed(project)
     assert old.exists()
-    assert removed(project, with_results=True)["results"] == (1, 10)
+    assert removed(project, superseded=NOTHING)["results"][0] == 1
     assert not old.exists()
     assert latest.exists() and new.exists()
 
 
-def test_prune_treats_the_folders_of_scored_rows_as_it_treats_those_of_runs(
+def test_prune_of_results_removes_of_a_dags_runs_only_those_that_the_registry_has_superseded(
     project: Project,
 ) -> None:
-    staged = made(project.root / "results" / "scoring" / "p" / "a.partial" / "f", 40).parent
-    old = published(project, "scoring/p/2026-01-01t00-00-00")
-    last = published(project, "scoring/p/2026-01-02t00-00-00")
-    (last.parent / "latest").symlink_to(last.name)
+    superseded = published(project, "superseded", dag_id="d")
+    champion = published(project, "champion", dag_id="d")
+    elsewhere = published(project, "another-registrys", dag_id="e")
+    unreadable = made(project.root / "results" / "unreadable" / "manifest.json", 40)
+    assert removed(project, superseded=frozenset({("d", "superseded")}))["results"][0] == 1
+    assert not superseded.exists()
+    assert champion.exists() and elsewhere.exists() and unreadable.exists()
+
+
+def test_prune_of_results_removes_old_scorings_but_not_a_problems_latest(
+    project: Project,
+) -> None:
+    old, latest = (
+        published(project, f"scoring/cancer/{day}", dag_id="cancer_scoring")
+        for day in ("2024-01-01", "2024-01-02")
+    )
+    new = published(project, "scoring/cancer/2024-01-03", 1, dag_id="cancer_scoring")
+    (latest.parent / "latest").symlink_to(latest.name, target_is_directory=True)
+    removed(project)
+    assert old.exists()
+    assert removed(project, superseded=NOTHING)["scorings"][0] == 1
+    assert not old.exists()
+    assert latest.exists() and new.exists()
+
+
+def test_prune_removes_what_a_broken_off_scoring_has_left(project: Project) -> None:
+    old = made(project.root / "results" / "scoring" / "cancer" / "x.partial" / "f", 40)
     assert removed(project)["unpublished results"] == (1, 10)
-    assert old.exists() and not staged.exists()
-    assert removed(project, with_results=True)["results"] == (1, 10)
-    assert last.exists() and not old.exists()
+    assert not old.parent.exists()
+
+
+def test_prune_of_results_when_the_tracking_server_is_down_refuses_and_removes_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, log = published(project, "old"), log_of(project, "old")
+    monkeypatch.setattr(Project, "here", classmethod(lambda cls: project))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    result = CliRunner().invoke(app, ["prune", "--results"])
+    assert isinstance(result.exception, RegistryError)
+    assert "127.0.0.1:1 does not answer" in str(result.exception)
+    assert "secret" not in str(result.exception)
+    assert old.exists() and log.exists()
 
 
 def test_prune_leaves_folders_in_the_results_that_no_run_published(project: Project) -> None:
     notes = made(project.root / "results" / "my notes" / "notes.txt", 90)
-    removed(project, with_results=True)
+    removed(project, superseded=NOTHING)
     assert notes.exists()
 
 
@@ -197,7 +239,7 @@ def test_prune_names_what_it_cannot_remove_and_goes_on(
     document = json.loads(result.stdout)
     assert result.exit_code == 1
     assert len(document["failures"]) == 1 and str(first) in document["failures"][0]
-    assert document["areas"]["results"] == {"count": 1, "bytes": 10}
+    assert document["areas"]["results"]["count"] == 1
     assert first.exists() and at_work.exists()
     assert not second.exists()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ml_pipeline.ops.project import Project
 from ml_pipeline.ops.prune import known_runs, logs, results, xcoms
+from ml_pipeline.ops.prune.known_runs import Run
 from ml_pipeline.ops.prune.leftovers import Leftover, Order
 
 SECONDS_PER_DAY = 86400
@@ -21,6 +22,7 @@ AREAS: dict[str, Callable[[Order], Iterable[Leftover]]] = {
 }
 ON_REQUEST: dict[str, Callable[[Order], Iterable[Leftover]]] = {
     "results": results.published,
+    "scorings": results.scorings,
 }
 
 
@@ -43,7 +45,11 @@ class Pruned:
 
 
 def prune(
-    project: Project, older_than_days: float, *, dry_run: bool = False, with_results: bool = False
+    project: Project,
+    older_than_days: float,
+    *,
+    dry_run: bool = False,
+    superseded: frozenset[Run] | None = None,
 ) -> list[Pruned]:
     """Remove what was last written to more than `older_than_days` ago, and say how much it was.
 
@@ -51,8 +57,9 @@ def prune(
     ----------
     dry_run
         Whether to remove nothing and only say what would be.
-    with_results
-        Whether to remove published results as well.
+    superseded
+        Removes published results as well: of these runs, whose version the model registry knows and
+        nothing needs, of runs outside Airflow, and of scorings.
 
     Raises
     ------
@@ -60,8 +67,8 @@ def prune(
         When the database does not answer; nothing is removed then.
     """
     before = time.time() - older_than_days * SECONDS_PER_DAY
-    order = Order(project, before, known_runs.read(project))
-    areas = AREAS | ON_REQUEST if with_results else AREAS
+    order = Order(project, before, known_runs.read(project), superseded)
+    areas = AREAS if superseded is None else AREAS | ON_REQUEST
     return [_prune(area, find(order), dry_run) for area, find in areas.items()]
 
 

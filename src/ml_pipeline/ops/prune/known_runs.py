@@ -1,4 +1,4 @@
-"""What the databases know about runs: which still run, and whose model is in use."""
+"""What the databases know about runs: which still run, and which are the newest."""
 
 from __future__ import annotations
 
@@ -16,17 +16,7 @@ NEWEST = {
     "ORDER BY dag_id, recorded_at DESC",
     "runs": "SELECT DISTINCT ON (dag_id) dag_id, run_id FROM runs ORDER BY dag_id, created_at DESC",
 }
-# Runs whose model is champion or challenger, or was champion: a rollback goes back to it.
-REGISTERED = """
-WITH used AS (SELECT name, version FROM registered_model_aliases
-              UNION SELECT name, version FROM model_version_tags WHERE key = 'promoted at')
-SELECT dag.value, run.value FROM used
-JOIN model_version_tags dag
-    ON (dag.name, dag.version, dag.key) = (used.name, used.version, 'dag_id')
-JOIN model_version_tags run
-    ON (run.name, run.version, run.key) = (used.name, used.version, 'run_id')
-"""
-Run = tuple[str, str]
+Run = tuple[str | None, str | None]  # None: the run of no DAG
 
 
 @dataclass(frozen=True)
@@ -37,13 +27,12 @@ class KnownRuns:
     ----------
     unfinished
         Those that run, or are to run.
-    in_use
-        Those whose model `results_db` names as the newest of its DAG, or that the model registry
-        in `mlflow_db` has in use.
+    newest
+        Those that `results_db` names as the newest of their DAG.
     """
 
     unfinished: frozenset[Run] = frozenset()
-    in_use: frozenset[Run] = frozenset()
+    newest: frozenset[Run] = frozenset()
 
 
 def read(project: Project) -> KnownRuns:
@@ -60,5 +49,4 @@ def read(project: Project) -> KnownRuns:
         urls = provisioning.owner_urls(project)
         unfinished = rows(urls["airflow_db"], "dag_run", UNFINISHED)
         newest = [rows(urls["results_db"], table, query) for table, query in NEWEST.items()]
-        newest.append(rows(urls["mlflow_db"], "registered_model_aliases", REGISTERED))
     return KnownRuns(frozenset(unfinished), frozenset(row for found in newest for row in found))

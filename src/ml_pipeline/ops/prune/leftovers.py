@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml_pipeline.ops.project import Project
-from ml_pipeline.ops.prune.known_runs import KnownRuns
+from ml_pipeline.ops.prune.known_runs import KnownRuns, Run
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,15 @@ class Order:
         Whatever was last written to before this moment, in seconds since the epoch.
     runs
         What the databases know about runs.
+    superseded
+        Runs whose version the model registry knows and nothing needs; None where published results
+        stay.
     """
 
     project: Project
     before: float
     runs: KnownRuns
+    superseded: frozenset[Run] | None = None
 
 
 @dataclass(frozen=True)
