@@ -103,6 +103,17 @@ def test_prune_keeps_the_results_whose_model_is_the_newest_of_its_dag(
     }
 
 
+def test_prune_keeps_what_a_scoring_at_work_has_staged(clone_with_runs: Project) -> None:
+    metadata = secret(clone_with_runs, "sql_alchemy_conn")
+    query(metadata, "INSERT INTO dag_run VALUES ('cancer_scoring', 'long', 'running')")
+    scored = clone_with_runs.root / "results" / "scoring"
+    for problem in ("cancer", "wine"):
+        make_old(scored / problem / "2024-01-01.partial" / "predictions.csv")
+    prune.prune(clone_with_runs, 30)
+    assert names(scored / "cancer") == {"2024-01-01.partial"}
+    assert names(scored / "wine") == set()
+
+
 def test_prune_when_the_database_does_not_answer_removes_nothing(
     clone_with_runs: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from ml_pipeline import model_registry
 from ml_pipeline.ops.project import Project
+from ml_pipeline.registry import tracking
 from ml_pipeline.registry.tracking import RegistryError
-from ml_pipeline.registry.versions import MOST_MOVES, problems
+from ml_pipeline.registry.versions import MOST_MOVES, Versions, problems
 
 
 def numbers(versions, alias):
@@ -144,3 +145,12 @@ def test_superseded_runs_of_a_tracking_server_are_those_that_it_knows(
     register(f"{versions.problem}-superseded")
 
     assert ("d", f"{versions.problem}-superseded") in model_registry.superseded_runs()
+
+
+def test_a_registry_that_does_not_answer_is_not_taken_for_an_empty_one(monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    versions = Versions(tracking.open_client("http://127.0.0.1:1", "file:///nowhere"), "cancer")
+
+    for question in (versions.all, versions.moves, lambda: versions.aliased("champion")):
+        with pytest.raises(RegistryError, match="does not answer"):
+            question()
