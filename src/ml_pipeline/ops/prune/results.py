@@ -92,13 +92,9 @@ def _scored(root: Path) -> Iterator[Path]:
 
 
 def _roots(project: Project) -> list[Path]:
-    """Return the local folders that hold results: the clone's, and those of configurations.
-
-    Scored rows lie in a folder of each problem below them.
-    """
+    """Return the local folders that hold results: the clone's, and those of configurations."""
     from ml_pipeline.config import load_folder
 
     problems, _ = load_folder(project.root / "config")
-    places = {storage.results_root(problem) for problem in (None, *problems)}
-    roots = sorted(place for place in places if isinstance(place, Path))
-    return roots + [scored for root in roots for scored in folders(root / storage.SCORING)]
+    roots = {storage.results_root(problem) for problem in (None, *problems)}
+    return sorted(root for root in roots if isinstance(root, Path))
