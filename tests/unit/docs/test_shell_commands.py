@@ -92,6 +92,8 @@ RUN_HERE = {
 NOT_RUN = {
     "ssh -L 8080:localhost:8080 you@server": "needs another machine",
     "git pull": "is git's own",
+    "airflow backfill create --dag-id breast_cancer_scoring --from-date 2026-11-01 "
+    "--to-date 2026-11-04": "needs a stack whose scoring has a schedule",
 }
 
 
