@@ -50,18 +50,8 @@ Decided = Literal[
     "f1",
     "matthews_corrcoef",
 ]
-Metric = Literal[
-    "accuracy",
-    "balanced_accuracy",
-    "precision",
-    "recall",
-    "specificity",
-    "f1",
-    "matthews_corrcoef",
-    "roc_auc",
-    "average_precision",
-    "brier_score",
-]
+Metric = Literal[Decided, "roc_auc", "average_precision", "brier_score"]
+METRICS: tuple[str, ...] = get_args(Metric)
 CALIBRATION_FOLDS = 5
 THRESHOLD_FOLDS = 5
 FEWEST_PER_CLASS = 10

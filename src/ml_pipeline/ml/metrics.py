@@ -9,23 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_pipeline.config import selection
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-DECIDED = (
-    "accuracy",
-    "balanced_accuracy",
-    "precision",
-    "recall",
-    "specificity",
-    "f1",
-    "matthews_corrcoef",
-)
 METRICS = (
-    *DECIDED,
-    "roc_auc",
-    "average_precision",
-    "brier_score",
+    *selection.METRICS,
     "expected_calibration_error",
     "recall_at_specificity_95",
     "recall_at_specificity_98",
