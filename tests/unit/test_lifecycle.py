@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from ml_pipeline.lifecycle import _unless_overtaken
+from ml_pipeline.lifecycle.registration import _unless_overtaken
 from ml_pipeline.registry.versions import CHALLENGER, CHAMPION, Version
 from ml_pipeline.storage import Run
 
