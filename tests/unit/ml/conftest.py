@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from ml_pipeline.config import ProblemConfig, load
+from ml_pipeline.errors import DataError
 from ml_pipeline.ml import dataset, validation
 
 SHIPPED = Path(__file__).parents[3] / "config" / "breast_cancer.yaml"
@@ -56,3 +57,13 @@ def wdbc():
     """Return the shipped problem and its validated rows."""
     config = load(SHIPPED)
     return config, validation.validate(dataset.read_table(config), config)
+
+
+def refusal(config):
+    """Return the one line with which reading is refused, the file's place in it made short."""
+    with pytest.raises(DataError) as caught:
+        dataset.read_table(config)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert config.data_location in message
+    return message.replace(config.data_location, "rows.csv")

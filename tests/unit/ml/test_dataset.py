@@ -4,23 +4,13 @@ import hashlib
 
 import fsspec
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from ml_pipeline.errors import DataError, DataUnreachable
-from ml_pipeline.ml.dataset import read_chunks, read_table
+from ml_pipeline.ml.dataset import read_table
+from tests.unit.ml.conftest import refusal
 
 GOOD = "id,y,a,b\n01,M,1.5,2\n02,B,2.5,3\n"
-
-
-def refusal(config):
-    with pytest.raises(DataError) as caught:
-        read_table(config)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert config.data_location in message
-    return message.replace(config.data_location, "rows.csv")
 
 
 def test_columns_keep_their_order_and_numbers_their_type(problem):
@@ -269,61 +259,6 @@ def test_codes_that_are_declared_categories_keep_their_zeros(problem):
     assert frame["a"].tolist() == ["007", "07"]
 
 
-def parquet(frame, path):
-    frame.to_parquet(path)
-    return path.read_bytes()
-
-
-def test_a_parquet_file_gives_the_frame_that_its_csv_gives(problem, tmp_path):
-    frame = pd.DataFrame(
-        {
-            "id": [1.0, 2.0],
-            "y": pd.Categorical(["M", "B"]),
-            "a": [1.5, None],
-            "b": ["x", None],
-            "c": [True, False],
-            "d": pd.to_datetime(["2024-01-31", "2024-02-29"]),
-        },
-        index=[7, 8],
-    )
-    content = parquet(frame, tmp_path / "frame")
-    data = {"ids": ["id"]}
-
-    read = read_table(problem(content, data))
-
-    expected = read_table(problem(frame.astype({"id": int}).to_csv(index=False), data))
-    pd.testing.assert_frame_equal(read, expected, check_dtype=False)
-    assert read.attrs["reading"]["format"] == "parquet"
-
-
-def test_what_is_configured_as_missing_is_missing_in_parquet_too(problem, tmp_path):
-    content = parquet(pd.DataFrame({"y": ["M", "B"], "a": ["?", "1"]}), tmp_path / "frame")
-
-    assert read_table(problem(content, {"missing_values": ["?"]}))["a"].isna().tolist() == [1, 0]
-
-
-def test_a_parquet_column_of_lists_is_refused_unless_left_out(problem, tmp_path):
-    frame = pd.DataFrame({"y": ["M", "B"], "a": [[1], [2]], "b": [3, 4]})
-    content = parquet(frame, tmp_path / "frame")
-
-    assert refusal(problem(content)).startswith("rows.csv, column 'a': of type list<")
-    assert list(read_table(problem(content, {"exclude": ["a"]})).columns) == ["y", "b"]
-
-
-def test_a_parquet_file_that_names_a_column_twice_is_refused(problem, tmp_path):
-    table = pa.Table.from_arrays([pa.array(["M", "B"])] * 3, names=["y", "a", "a"])
-    pq.write_table(table, tmp_path / "frame")
-
-    content = (tmp_path / "frame").read_bytes()
-    assert refusal(problem(content)) == "rows.csv: the column name 'a' occurs twice"
-
-
-def test_a_parquet_column_without_a_name_is_numbered(problem, tmp_path):
-    content = parquet(pd.DataFrame({"y": ["M", "B"], "": [1, 2]}), tmp_path / "frame")
-
-    assert list(read_table(problem(content)).columns) == ["y", "column_2"]
-
-
 def test_a_url_is_read_through_fsspec(problem):
     with fsspec.open("memory://bucket/rows.csv", "wb") as file:
         file.write(GOOD.encode())
@@ -345,87 +280,6 @@ def test_a_store_that_does_not_answer_may_be_asked_again(problem):
         read_table(problem("", {"path": "silent://bucket/rows.csv"}))
 
     assert not issubclass(DataUnreachable, DataError)
-
-
-def test_chunks_are_the_files_rows_as_text_with_their_places(problem):
-    body = "".join(f"{n},M,{n / 2},x\n" for n in range(250_000))
-    config = problem("id,y,a,b\n" + body, {"ids": ["id"]})
-
-    chunks = list(read_chunks(config, config.data_location, 100_000))
-
-    assert len(chunks) > 1
-    together = pd.concat(chunks)
-    assert together.index.tolist() == list(range(250_000))
-    assert together["a"].iloc[-1] == "124999.5"
-
-
-@pytest.mark.parametrize(
-    ("text", "data"),
-    [
-        ("id,a\n1,2\n", {}),
-        ("1,2\n", {"header": False, "columns": ["id", "y", "a"]}),
-    ],
-    ids=["header", "no header"],
-)
-def test_rows_to_be_scored_may_come_without_the_target(problem, text, data):
-    config = problem(text, data)
-
-    (chunk,) = read_chunks(config, config.data_location)
-
-    assert chunk.to_dict("list") == {"id": ["1"], "a": ["2"]}
-
-
-def test_lines_with_another_number_of_fields_are_left_out_with_place_and_reason(problem):
-    body = "".join(f"{n},M,{n}\n" if n % 1000 else f"{n},M\n" for n in range(1_000_500))
-    config = problem("id,y,a\n" + body)
-
-    chunks = list(read_chunks(config, config.data_location, 100_000))
-
-    assert len(chunks) > 2
-    together = pd.concat(chunks)
-    assert together.index.tolist() == [n for n in range(1_000_500) if n % 1000]
-    assert together["id"].astype(int).tolist() == together.index.tolist()
-    ragged = {place: why for chunk in chunks for place, why in chunk.attrs["ragged"].items()}
-    assert list(ragged) == list(range(0, 1_000_500, 1000))
-    assert ragged[1000] == "line 1002: 2 fields where 3 are expected"
-    assert sum(len(chunk.attrs["ragged"]) for chunk in chunks) == len(ragged)
-
-
-def test_places_count_from_the_first_line_when_there_is_no_header(problem):
-    config = problem("1,M\n2,M,3\n4\n5,B,6\n", {"header": False, "columns": ["id", "y", "a"]})
-
-    (chunk,) = read_chunks(config, config.data_location)
-
-    assert chunk.index.tolist() == [1, 3]
-    assert chunk.attrs["ragged"] == {
-        0: "line 1: 2 fields where 3 are expected",
-        2: "line 3: 1 fields where 3 are expected",
-    }
-
-
-def test_a_file_of_which_no_line_fits_is_refused(problem):
-    config = problem("id,y,a,b\n1,M\n2,B\n")
-
-    with pytest.raises(DataError, match=r"line 2: 2 fields where 4 are expected \(and 1 more"):
-        list(read_chunks(config, config.data_location))
-
-
-def test_chunks_of_a_file_in_another_encoding_are_decoded(problem):
-    config = problem("id,y,a\n1,M,Köln\n2,B,Straße\n".encode("cp1252"))
-
-    (chunk,) = read_chunks(config, config.data_location)
-
-    assert chunk["a"].tolist() == ["Köln", "Straße"]
-
-
-def test_chunks_of_a_parquet_file_keep_their_types(problem, tmp_path):
-    frame = pd.DataFrame({"y": ["M", "B", "B"], "a": [1.5, 2.5, 3.5]})
-    config = problem(parquet(frame, tmp_path / "frame"))
-
-    first, second = read_chunks(config, config.data_location, 2)
-
-    assert (first["a"].tolist(), second["a"].tolist()) == ([1.5, 2.5], [3.5])
-    assert second.index.tolist() == [2]
 
 
 def test_a_line_above_the_header_is_suspected_when_it_has_fewer_fields(problem):
