@@ -96,10 +96,10 @@ def _warm(app: Any) -> None:
     """Warm what is built on first use, and set it apart from the garbage collector.
 
     The execution API builds its versioned routes at its first request, which takes seconds in each
-    worker; collecting garbage writes to pages that the workers could go on sharing.
+    worker; collecting garbage writes to pages that the workers could go on sharing. For the same
+    reason none is collected before: the workers would fill the holes. 27 MB more, and 0.4 s.
     """
     asyncio.run(_request_cold_paths(app))
-    gc.collect()
     gc.freeze()
     gc.enable()
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ml_pipeline.cli.progress import Progress
     from ml_pipeline.ops.project import Project
     from ml_pipeline.ops.stack import LaunchedStack
@@ -144,7 +146,8 @@ def _start_components(launched: LaunchedStack, progress: Progress) -> None:
         with progress.step("Starting PostgreSQL", "PostgreSQL answers"):
             start_database(supervisor, health, time.sleep)
         _provision(project, progress)
-    _set_up_airflow(project, launched.record, progress)
+    _set_up_airflow(project, launched.record, progress, lambda: _start_scheduler(launched))
+    launched.await_supervisor()
     started_at = time.monotonic()
     with progress.activity(f"Starting {', '.join(clients(supervisor))}"):
         start_clients(
@@ -155,29 +158,42 @@ def _start_components(launched: LaunchedStack, progress: Progress) -> None:
         )
 
 
-def _set_up_airflow(project: Project, record: StackRecord, progress: Progress) -> None:
+def _start_scheduler(launched: LaunchedStack) -> None:
+    """Let it import the tasks' libraries already; then it waits for the set-up, see `prepare`."""
+    launched.await_supervisor()
+    launched.supervisor.start("scheduler")
+
+
+def _set_up_airflow(
+    project: Project,
+    record: StackRecord,
+    progress: Progress,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
     from ml_pipeline.ops import airflow_setup
     from ml_pipeline.ops.stack_environment import stack_environment
 
     if airflow_setup.is_current(project):
         return
+    airflow_setup.forget(project)  # what starts meanwhile waits until it is done again
     with progress.step(
         "Preparing Airflow's database: tables, permissions, admin user (some seconds)",
         "Airflow's database is prepared",
     ):
-        _run_airflow_setup(stack_environment(project, record))
+        _run_airflow_setup(stack_environment(project, record), meanwhile)
 
 
-def _run_airflow_setup(environment: dict[str, str]) -> None:
-    from ml_pipeline.errors import StackError
+def _run_airflow_setup(environment: dict[str, str], meanwhile: Callable[[], None]) -> None:
+    from ml_pipeline.errors import PipelineError, StackError
 
     command = [sys.executable, "-m", "ml_pipeline.ops.airflow_setup"]
     child = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     try:
+        meanwhile()
         _, errors = child.communicate()
-    except SystemExit:
+    except (SystemExit, PipelineError):
         child.terminate()
         child.wait()
         raise

@@ -75,6 +75,9 @@ def prepare(argv: Sequence[str], environment: Mapping[str, str], platform: str) 
             preload(environment.get(PRELOAD_VARIABLE, ",".join(PRELOADED)))
             os.register_at_fork(after_in_child=linux.die_with_parent)
             stay_frozen()
+        if MARKER in environment:
+            _await_setup()
+    if supervises(argv):
         task_end.notice_at_once()
     elif needs_own_database(argv, environment):
         _provide_database()
@@ -86,6 +89,11 @@ def forks_tasks(argv: Sequence[str]) -> bool:
     return is_airflow(argv) and any(
         arguments[: len(command)] == command for command in FORKING_COMMANDS
     )
+
+
+def supervises(argv: Sequence[str]) -> bool:
+    """Tell whether this process supervises tasks or triggers."""
+    return forks_tasks(argv) or (is_airflow(argv) and list(argv[1:2]) == ["triggerer"])
 
 
 def needs_own_database(argv: Sequence[str], environment: Mapping[str, str]) -> bool:
@@ -113,6 +121,7 @@ def preload(names: str) -> None:
                 importlib.import_module(name)
         except Exception as error:
             log.warning("cannot preload %s: %s; tasks import it themselves", name, error)
+    gc.freeze()  # or the first collection looks at all of it at once
     gc.enable()
 
 
@@ -123,6 +132,13 @@ def stay_frozen() -> None:
     pages that it could go on sharing with its workers: 344 MB instead of 244 MB with two of them.
     """
     gc.unfreeze = lambda: None
+
+
+def _await_setup() -> None:
+    """Wait for the database's set-up, beside which `up` starts the scheduler for the first time."""
+    from ml_pipeline.ops import airflow_setup
+
+    airflow_setup.await_done(Project.here())
 
 
 def _provide_database() -> None:

@@ -43,6 +43,12 @@ def is_current(project: Project) -> bool:
     return secrets.read(project.run, FINGERPRINT) == _fingerprint(project)
 
 
+def await_done(project: Project) -> None:
+    """Return when all of this was done once, since `forget`: by the process that does it."""
+    while secrets.read(project.run, FINGERPRINT) is None:
+        time.sleep(0.1)
+
+
 def forget(project: Project) -> None:
     """Have all of this done again at the next start: the database is another one."""
     (project.run / FINGERPRINT).unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import psutil
 
@@ -66,12 +67,16 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def tree_memory_bytes(pid: int) -> int:
-    """Return the resident memory of a process and all below it, shared pages counted each time."""
+    """Return the resident memory of a process and all below it.
+
+    A page that several processes share is divided among them where the system tells that (Linux);
+    elsewhere it is counted each time.
+    """
     try:
         root = psutil.Process(pid)
     except psutil.NoSuchProcess:
         return 0
-    return sum(_rss_bytes(process) for process in [root, *descendants(pid)])
+    return sum(_resident_bytes(process) for process in [root, *descendants(pid)])
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -116,8 +121,10 @@ def _signal(processes: Iterable[psutil.Process], send: Callable[[psutil.Process]
             continue
 
 
-def _rss_bytes(process: psutil.Process) -> int:
+def _resident_bytes(process: psutil.Process) -> int:
     try:
+        with suppress(psutil.AccessDenied, AttributeError):
+            return int(process.memory_full_info().pss)
         return int(process.memory_info().rss)
     except psutil.Error:
         return 0

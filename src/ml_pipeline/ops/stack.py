@@ -65,6 +65,18 @@ class LaunchedStack:
         os.close(lifeline)
         self.record = self._await_record()
 
+    def await_supervisor(self) -> None:
+        """Return when supervisord answers: it may still import Airflow.
+
+        Raises
+        ------
+        StackError
+            When the keeper has ended.
+        """
+        while not self.supervisor.is_reachable():
+            self._require_keeper()
+            time.sleep(0.05)
+
     def wait(self) -> int:
         """Return the keeper's exit status once it has ended."""
         return self._keeper.wait()
@@ -84,12 +96,16 @@ class LaunchedStack:
         clear_leftovers(self.project)
 
     def _await_record(self) -> StackRecord:
-        while self._keeper.poll() is None:
+        while True:
             record = stack_record.read(self.project)
-            is_new = record is not None and record.keeper_pid == self._keeper.pid
-            if record and is_new and self.supervisor.is_reachable():
+            if record and record.keeper_pid == self._keeper.pid:
                 return record
-            time.sleep(0.05)
+            self._require_keeper()
+            time.sleep(0.02)
+
+    def _require_keeper(self) -> None:
+        if self._keeper.poll() is None:
+            return
         log = self.project.logs / "stack" / "keeper.log"
         lines = "\n".join(last_lines(log, 10))
         raise StackError(f"The stack's keeper ended at once. Its log ({log}):\n{lines}")

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 
+from ml_pipeline.ops import postgres
 from ml_pipeline.ops.postgres.account import own_name
 from ml_pipeline.ops.processes import MARKER
 from ml_pipeline.ops.project import Project
@@ -46,6 +47,7 @@ def stack_environment(
         MARKER: record.marker,
         "ML_PIPELINE_SOCKET": str(socket_file(project)),
         "ML_PIPELINE_USER": own_name(),
+        "ML_PIPELINE_EMBEDDED_DATABASE": str(postgres.is_embedded(project)).lower(),
         "AIRFLOW__API__HOST": record.host,
         "AIRFLOW__API__PORT": str(record.port),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{record.own_url}/execution/",

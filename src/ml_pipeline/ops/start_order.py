@@ -6,17 +6,27 @@ import time
 from collections.abc import Callable, Iterable
 
 from ml_pipeline.errors import StackError
+from ml_pipeline.ops import postgres
 from ml_pipeline.ops.health import Health
 from ml_pipeline.ops.log_tail import last_lines
 from ml_pipeline.ops.supervisor import Pause, Program, Supervisor
 
 DATABASE = "postgres"
+DATABASE_ANSWERS_WITHIN_SECONDS = 5.0  # unless it has to recover from a crash, or cannot start
 READY_WITHIN_SECONDS = 180.0  # a cold, busy machine imports Airflow four times at once
 Report = Callable[[str], None]
 
 
 def start_database(supervisor: Supervisor, health: Health, pause: Pause) -> None:
-    """Start PostgreSQL and return when it answers."""
+    """Return when PostgreSQL answers; supervisord starts it first of all, by itself.
+
+    It is asked directly: supervisord may not answer yet, since it imports Airflow meanwhile.
+    """
+    deadline = time.monotonic() + DATABASE_ANSWERS_WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        if postgres.is_ready(health.project):
+            return
+        pause(0.05)
     start_and_wait(supervisor, health, [DATABASE], pause)
 
 

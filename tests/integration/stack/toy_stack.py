@@ -50,6 +50,12 @@ stopwaitsecs = 2
 stdout_logfile = %(ENV_AIRFLOW_HOME)s/logs/stack/{name}.log
 redirect_stderr = true
 """
+AIRFLOW = "airflow"  # an executable script of that name: it goes on from a fork of supervisord
+SCRIPT_HEAD = """\
+#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
+"""
 FRAIL = "frail"  # given up by supervisord when it ends within a second
 DATABASE = PROGRAM.format(name="postgres", command="sleep 1000", startsecs=0)
 
@@ -62,14 +68,24 @@ class ToyStack:
         conf = [HEAD, DATABASE]
         self.project.airflow_home.mkdir(parents=True)
         for name, source in programs.items():
-            script = root / f"{name}.py"
-            script.write_text(textwrap.dedent(source))
-            command = f'{sys.executable} "{script}"'
+            command = self._write_program(name, textwrap.dedent(source))
             startsecs = 1 if name == FRAIL else 0
             conf.append(PROGRAM.format(name=name, command=command, startsecs=startsecs))
         (self.project.airflow_home / "supervisord.conf").write_text("".join(conf))
         self.supervisor = Supervisor(stack_record.socket_file(self.project))
         self._lifeline = -1
+
+    def _write_program(self, name: str, source: str) -> str:
+        """Write a program; return the command that runs it."""
+        if name != AIRFLOW:
+            script = self.project.root / f"{name}.py"
+            script.write_text(source)
+            return f'{sys.executable} "{script}"'
+        (self.project.airflow_home / "airflow.cfg").write_text("[core]\n")
+        script = self.project.root / name
+        script.write_text(SCRIPT_HEAD.format(python=sys.executable) + source)
+        script.chmod(0o700)
+        return f'"{script}"'
 
     def launch(self) -> StackRecord:
         with stack_record.lock(self.project) as lock:
@@ -80,7 +96,7 @@ class ToyStack:
                 start_new_session=True,
                 pass_fds=[lifeline, lock],
                 env={
-                    **os.environ,
+                    **{k: v for k, v in os.environ.items() if not k.startswith("AIRFLOW__")},
                     "ML_PIPELINE_HOME": str(self.project.root),
                     "AIRFLOW_HOME": str(self.project.airflow_home),
                     "ML_PIPELINE_DATABASE_URL": "postgresql://nobody@localhost/none",

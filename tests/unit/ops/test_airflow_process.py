@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ml_pipeline.ops import airflow_setup, secrets
+from ml_pipeline.ops.project import Project
 from tests.running_clone import user_environment
 
 ENDS_AFTER_PREPARING = """
@@ -26,7 +28,8 @@ def test_process_when_it_ends_leaves_nothing_for_the_garbage_collector_to_search
 FREEZES_AROUND_ITS_FORKS = """
 import gc, sys
 from ml_pipeline.ops.airflow_process import prepare
-prepare(sys.argv, {"ML_PIPELINE_PRELOAD": "", "ML_PIPELINE_STACK": "a"}, "linux")
+of_stack = {"ML_PIPELINE_STACK": "a"} if sys.argv[1] == "triggerer" else {}
+prepare(sys.argv, {"ML_PIPELINE_PRELOAD": "", **of_stack}, "linux")
 from airflow.executors.local_executor import LocalExecutor
 LocalExecutor._spawn_workers_with_gc_freeze(None, 0)
 assert gc.isenabled(), "only while preloading it is off"
@@ -48,3 +51,35 @@ def test_what_was_there_before_a_fork_stays_frozen_where_tasks_are_forked(
         env={**user_environment(), "AIRFLOW_HOME": str(tmp_path)},
     )
     assert (int(process.stdout.splitlines()[-1]) > 1000) is is_frozen
+
+
+WAITS = """
+import sys
+from pathlib import Path
+from ml_pipeline.ops.airflow_process import prepare
+from ml_pipeline.ops.project import Project
+Project.here = classmethod(lambda cls: Project(Path(sys.argv[0]).parent))
+print("starts", flush=True)
+prepare(sys.argv, {"ML_PIPELINE_PRELOAD": "", "ML_PIPELINE_STACK": "a"}, "linux")
+print("goes on", flush=True)
+"""
+
+
+def test_scheduler_of_a_stack_waits_until_the_database_is_set_up(tmp_path: Path) -> None:
+    airflow = tmp_path / "airflow"
+    airflow.write_text(WAITS)
+    with subprocess.Popen(
+        [sys.executable, str(airflow), "scheduler"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**user_environment(), "AIRFLOW_HOME": str(tmp_path)},
+    ) as scheduler:
+        try:
+            assert scheduler.stdout is not None
+            assert scheduler.stdout.readline() == "starts\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                scheduler.wait(2)
+            secrets.write(Project(tmp_path).run, airflow_setup.FINGERPRINT, "any")
+            assert scheduler.stdout.readline() == "goes on\n"
+        finally:
+            scheduler.kill()

@@ -83,3 +83,26 @@ def _found(record: StackRecord) -> set[int]:
 
 def _session_of(leader: psutil.Process) -> set[int]:
     return {leader.pid, *(child.pid for child in leader.children())}
+
+
+SHARES_ITS_MEMORY = f"""
+import os, time
+block = b"x" * {64 * 2**20}
+for _ in range(3):
+    if os.fork() == 0:
+        time.sleep(1000)
+print(flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells who shares a page")
+def test_memory_of_a_tree_counts_once_what_its_processes_share() -> None:
+    command = [sys.executable, "-c", SHARES_ITS_MEMORY]
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE) as tree:
+        assert tree.stdout is not None
+        try:
+            tree.stdout.readline()
+            assert 64 * 2**20 < processes.tree_memory_bytes(tree.pid) < 2 * 64 * 2**20
+        finally:
+            os.killpg(tree.pid, signal.SIGKILL)

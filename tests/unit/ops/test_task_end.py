@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.running_clone import user_environment
 
 FAR_LONGER_SECONDS = 600
@@ -14,7 +16,8 @@ FAR_LONGER_SECONDS = 600
 STARTS_A_TASK = """
 import os, sys, time
 from ml_pipeline.ops.airflow_process import prepare
-prepare(sys.argv, {"ML_PIPELINE_PRELOAD": "", "ML_PIPELINE_STACK": "a"}, "linux")
+of_stack = {"ML_PIPELINE_STACK": "a"} if sys.argv[1] == "triggerer" else {}
+prepare(sys.argv, {"ML_PIPELINE_PRELOAD": "", **of_stack}, "linux")
 from airflow.sdk.execution_time.supervisor import WatchedSubprocess
 
 def close_and_end():
@@ -40,21 +43,25 @@ print(*timeouts)
 """
 
 
-def test_end_of_a_task_when_its_sockets_close_first_is_noticed_at_once(tmp_path: Path) -> None:
-    assert _printed(tmp_path, STARTS_A_TASK + UNTIL_ITS_END) == "3"
+@pytest.mark.parametrize("command", ["scheduler", "triggerer"])
+def test_end_of_a_child_when_its_sockets_close_first_is_noticed_at_once(
+    command: str, tmp_path: Path
+) -> None:
+    assert _printed(tmp_path, STARTS_A_TASK + UNTIL_ITS_END, command) == "3"
 
 
 def test_supervisor_when_another_has_waited_for_the_task_goes_on_without_haste(
     tmp_path: Path,
 ) -> None:
-    assert _printed(tmp_path, STARTS_A_TASK + AFTER_ANOTHER_HAS_WAITED_FOR_IT) == "0.7"
+    program = STARTS_A_TASK + AFTER_ANOTHER_HAS_WAITED_FOR_IT
+    assert _printed(tmp_path, program, "scheduler") == "0.7"
 
 
-def _printed(folder: Path, program: str) -> str:
+def _printed(folder: Path, program: str, command: str) -> str:
     airflow = folder / "airflow"
     airflow.write_text(program)
     process = subprocess.run(
-        [sys.executable, str(airflow), "scheduler"],
+        [sys.executable, str(airflow), command],
         capture_output=True,
         text=True,
         check=True,
