@@ -58,7 +58,7 @@ RUN_BY = {
     "ml-pipeline prune --older-than 30": CARE,
     "ml-pipeline prune --older-than 365 --results": CARE,
     "ml-pipeline run": (
-        "tests/unit/test_pipeline.py::test_the_command_prints_the_figures_and_where_they_lie"
+        "tests/unit/pipeline/test_results.py::test_the_command_prints_the_figures_and_where_they_lie"
     ),
     "make setup": "tests/unit/shell/test_makefile.py::test_a_target_s_commands_exist",
     "ml-pipeline models list": f"{MODELS}::test_list_shows_aliases_metric_age_and_data",
