@@ -24,6 +24,9 @@ ADMIN_PASSWORD = "p@ss w/ö:rd%?#"
 NEEDS_ROOT = pytest.mark.skipif(
     "__import__('os').geteuid() != 0", reason="only root has to run PostgreSQL as somebody else"
 )
+URL_SECRETS = ("sql_alchemy_conn", "sql_alchemy_conn_async", "mlflow_db_url", "results_db_url")
+NewClone = Callable[[], Project]
+Use = Callable[[DatabaseUrl | str], None]
 
 
 def query(url: str | DatabaseUrl, statement: str) -> list[tuple[Any, ...]]:
@@ -50,6 +53,18 @@ def secret(project: Project, name: str) -> str:
     text = secrets.read(project.secrets, name)
     assert text is not None, name
     return text
+
+
+def add_history(project: Project) -> None:
+    """Store something that a later start has to find again."""
+    url = secret(project, "results_db_url")
+    query(url, "DROP TABLE IF EXISTS history")
+    query(url, "CREATE TABLE history AS SELECT 42 AS answer")
+
+
+def has_history(project: Project) -> bool:
+    """Tell whether it is there."""
+    return query(secret(project, "results_db_url"), "SELECT answer FROM history") == [(42,)]
 
 
 @dataclass(frozen=True)
@@ -98,6 +113,14 @@ class OwnServer:
         assert done.returncode == 0, self.log()
 
 
+def assert_nothing_is_made(server: OwnServer, project: Project) -> None:
+    """Hold a refused server, and the clone, against what they were."""
+    assert server.roles() == server.databases() == set()
+    assert not [
+        name for name in (*URL_SECRETS, "database_url") if (project.secrets / name).exists()
+    ]
+
+
 def _own_server_binaries(major: int) -> Binaries:
     folder = DEBIAN_15 if major == 15 else binaries.bundled_folders()[1]
     if not (folder / "initdb").exists():
@@ -127,6 +150,17 @@ def running_own_server(request: pytest.FixtureRequest, open_folder: Path) -> Ite
 def own_server(running_own_server: OwnServer) -> Iterator[OwnServer]:
     yield running_own_server
     running_own_server.clear()
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Use:
+    """Set the user's own URL."""
+
+    def set_url(url: DatabaseUrl | str) -> None:
+        text = url.libpq() if isinstance(url, DatabaseUrl) else url
+        monkeypatch.setenv("ML_PIPELINE_DATABASE_URL", text)
+
+    return set_url
 
 
 @pytest.fixture

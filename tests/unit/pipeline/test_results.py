@@ -14,7 +14,7 @@ from ml_pipeline.config import MODELS, load
 from ml_pipeline.ml.metrics import METRICS
 from ml_pipeline.ops.project import ENVIRONMENT_SCRIPT
 from ml_pipeline.registry.model_files import load_model
-from tests.unit.pipeline.runs import SHIPPED
+from tests.unit.pipeline.runs import SHIPPED, figures
 
 PICTURES = (
     "roc",
@@ -125,9 +125,9 @@ def test_the_chosen_model_is_as_good_as_promised(whole):
 
     assert (folded["folds"], folded["repeats"]) == (10, 3)
     assert (nested["folds"], nested["repeats"]) == (10, 1)
-    for figures in (folded, nested):
-        assert figures["accuracy"]["mean"] >= 0.97
-        assert figures["roc_auc"]["mean"] >= 0.99
+    for estimates in (folded, nested):
+        assert estimates["accuracy"]["mean"] >= 0.97
+        assert estimates["roc_auc"]["mean"] >= 0.99
 
 
 def test_every_candidate_is_told_with_its_figures_and_the_reason_of_its_fate(whole):
