@@ -167,10 +167,11 @@ def test_ops_imports_of_xcom_only_where_its_files_lie():
     assert breaches(is_breach) == []
 
 
-def test_only_orchestration_the_xcom_backend_and_a_tasks_end_import_the_task_sdk():
+def test_only_orchestration_the_xcom_backend_and_two_files_of_ops_import_the_task_sdk():
     def is_breach(one: Import) -> bool:
-        is_task_end = one.room == "ops" and one.file.name == "task_end.py" and one.is_deferred
-        is_allowed = one.room == "orchestration" or is_backend(one) or is_task_end
+        is_one_of_two = one.file.name in {"task_end.py", "zygote.py"} and one.is_deferred
+        is_allowed = one.room == "orchestration" or is_backend(one)
+        is_allowed = is_allowed or (one.room == "ops" and is_one_of_two)
         return one.module.startswith("airflow.sdk") and not is_allowed
 
     assert breaches(is_breach) == []

@@ -129,7 +129,13 @@ def _start(launched: LaunchedStack, progress: Progress, no_run: bool) -> bool:
         _start_components(launched, progress)
         is_fine = no_run or run_once(launched.project, launched.record, progress)
         _tell_where(launched, progress)
-    except (SystemExit, PipelineError) as reason:
+    except PipelineError as error:
+        if launched.was_stopped():
+            _tell_of_a_stop(progress)
+            raise typer.Exit(1) from error
+        _stop(launched, progress, error)
+        raise
+    except SystemExit as reason:
         _stop(launched, progress, reason)
         raise
     return is_fine
@@ -147,7 +153,8 @@ def _start_components(launched: LaunchedStack, progress: Progress) -> None:
             start_database(supervisor, health, time.sleep)
         _provision(project, progress)
     _set_up_airflow(project, launched.record, progress, lambda: _start_scheduler(launched))
-    launched.await_supervisor()
+    with progress.activity("Importing Airflow"):
+        launched.await_supervisor()
     started_at = time.monotonic()
     with progress.activity(f"Starting {', '.join(clients(supervisor))}"):
         start_clients(
@@ -221,7 +228,7 @@ def _stay(launched: LaunchedStack, progress: Progress) -> None:
         _stop(launched, progress, reason)
         raise
     if status > 128:  # by a signal that the keeper obeyed
-        progress.say("Stopped from outside; nothing is left.")
+        _tell_of_a_stop(progress)
         return
     stack.clear_leftovers(launched.project)
     log = launched.project.logs / "stack" / "keeper.log"
@@ -229,6 +236,10 @@ def _stay(launched: LaunchedStack, progress: Progress) -> None:
         f"The stack's keeper died, so everything was stopped. Start again. Its log: {log}"
     )
     raise typer.Exit(1)
+
+
+def _tell_of_a_stop(progress: Progress) -> None:
+    progress.say("Stopped from outside; nothing is left.")
 
 
 def _stop(launched: LaunchedStack, progress: Progress, reason: BaseException) -> None:

@@ -77,10 +77,10 @@ def prepare(argv: Sequence[str], environment: Mapping[str, str], platform: str) 
             stay_frozen()
         if MARKER in environment:
             _await_setup()
-    if supervises(argv):
-        task_end.notice_at_once()
     elif needs_own_database(argv, environment):
         _provide_database()
+    if supervises(argv):
+        task_end.notice_at_once()
 
 
 def forks_tasks(argv: Sequence[str]) -> bool:
@@ -93,7 +93,7 @@ def forks_tasks(argv: Sequence[str]) -> bool:
 
 def supervises(argv: Sequence[str]) -> bool:
     """Tell whether this process supervises tasks or triggers."""
-    return forks_tasks(argv) or (is_airflow(argv) and list(argv[1:2]) == ["triggerer"])
+    return forks_tasks(argv) or (is_airflow(argv) and tuple(argv[1:2]) == ("triggerer",))
 
 
 def needs_own_database(argv: Sequence[str], environment: Mapping[str, str]) -> bool:

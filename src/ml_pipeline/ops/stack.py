@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from ml_pipeline.ops.stack_environment import without_secrets
 from ml_pipeline.ops.stack_record import StackRecord
 from ml_pipeline.ops.start_order import (
     DATABASE,
+    READY_WITHIN_SECONDS,
     Report,
     explain_failure,
     start_and_wait,
@@ -33,6 +35,7 @@ from ml_pipeline.ops.supervisor import Supervisor, count_restarts
 from ml_pipeline.ops.web_renewal import WEB_SERVER, renew
 
 STOP_WITHIN_SECONDS = keeper.STOP_WITHIN_SECONDS + 20.0
+NOTICED_WITHIN_SECONDS = 2.0  # a stop by another command, from its first effect to its end
 
 
 class LaunchedStack:
@@ -51,6 +54,7 @@ class LaunchedStack:
     def __init__(self, project: Project, host: str, port: int, lock: int) -> None:
         self.project = project
         self.supervisor = Supervisor(stack_record.socket_file(project))
+        socket.setdefaulttimeout(READY_WITHIN_SECONDS)  # for a supervisord that is silent
         lifeline, self._lifeline = os.pipe()
         arguments = [str(lifeline), secrets.token_hex(8), host, str(port)]
         self._keeper = subprocess.Popen(
@@ -71,11 +75,24 @@ class LaunchedStack:
         Raises
         ------
         StackError
-            When the keeper has ended.
+            When the keeper has ended, or supervisord is silent for too long.
         """
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
         while not self.supervisor.is_reachable():
             self._require_keeper()
+            if time.monotonic() > deadline:
+                log = self.project.logs / "stack" / "supervisord.log"
+                raise StackError(
+                    f"supervisord is silent for {READY_WITHIN_SECONDS:.0f} s. Its log: {log}"
+                )
             time.sleep(0.05)
+
+    def was_stopped(self) -> bool:
+        """Tell whether the keeper ends, now, because somebody else has told it to."""
+        try:
+            return self._keeper.wait(NOTICED_WITHIN_SECONDS) > 128
+        except subprocess.TimeoutExpired:
+            return False
 
     def wait(self) -> int:
         """Return the keeper's exit status once it has ended."""

@@ -61,8 +61,16 @@ class Options(ServerOptions):  # type: ignore[misc]
 
     def _has_airflow(self) -> bool:
         commands = [p.command for g in self.process_group_configs for p in g.process_configs]
-        names = {Path(shlex.split(command)[0]).name for command in commands}
+        names = set(map(name_of_program, commands))
         return sys.platform == "linux" and not names.isdisjoint(zygote.STAGES_NEEDED)
+
+
+def name_of_program(command: str) -> str:
+    """Return the name of the program that a command starts; empty when it is malformed."""
+    try:
+        return Path(shlex.split(command)[0]).name
+    except (ValueError, IndexError):  # supervisord itself says so when it is to start it
+        return ""
 
 
 if __name__ == "__main__":

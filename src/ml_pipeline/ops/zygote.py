@@ -21,10 +21,10 @@ import signal
 import sys
 import threading
 import traceback
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 # What the web server imports, the slowest to start, and what only the others need besides. Nothing
@@ -54,10 +54,12 @@ OTHERS = (
 STAGES = (WEB_SERVER, OTHERS)
 STAGES_NEEDED = {"gunicorn": 1, "airflow": 2}  # by the programs that are forks
 # While importing. Airflow does without its set-up (logging, a connection to the database) then, and
-# asks only for the kind of the database, whose address is a secret, and not there at first.
+# asks only for the kind of the database, whose address is a secret, and not there at first. Each
+# program finds the XCom backend for itself: it is ours, or the user's.
 WHILE_IMPORTING = {
     "_AIRFLOW__AS_LIBRARY": "1",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://",
+    "AIRFLOW__CORE__XCOM_BACKEND": "airflow.sdk.bases.xcom.BaseXCom",
 }
 OWN_PACKAGE = "ml_pipeline"
 State = tuple[tuple[int, int] | None, ...]  # modification time in ns and size of each source
@@ -78,14 +80,21 @@ class Zygote:
         self._next = 0
         self._made_from: State | None = None
         self._is_sound = True
+        self._xcom_holders: list[ModuleType] = []
 
     def load_next(self) -> None:
         """Import the next stage, if there is one left."""
         if self._next == len(STAGES) or not self._is_sound:
             return
         self._made_from = self._made_from or self._state()
-        self._is_sound = _import(STAGES[self._next]) and threading.active_count() == 1
+        own = set(_own_modules())
+        self._is_sound = (
+            _import(STAGES[self._next])
+            and threading.active_count() == 1
+            and own.issuperset(_own_modules())  # a child must have them as they are by then
+        )
         self._next += 1
+        self._xcom_holders = [*_xcom_holders()] if self._is_sound else []
 
     def load_for(self, program: str) -> None:
         """Import what is to be there when a fork becomes this program, the path of a script."""
@@ -112,11 +121,10 @@ class Zygote:
             The whole of it.
         """
         _forget_the_parent()
-        os.environ.clear()
-        os.environ.update(environment)
+        _become_environment(environment)
         sys.argv = [program, *arguments[1:]]
         sys.path[0] = str(Path(program).parent)
-        _finish(_run(program))
+        _finish(_run(program, self._xcom_holders))
 
     def _state(self) -> State:
         return tuple(map(_version_of, self._sources))
@@ -136,12 +144,10 @@ def _import(names: Iterable[str]) -> bool:
 
     getproctitle()  # it finds its place behind the arguments before the environment changes, or not
     gc.disable()  # looking for garbage is a fourth of the time that imports take
+    environment = dict(os.environ)
     os.environ.update(WHILE_IMPORTING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        is_complete = all(map(_can_import, names))
-    for name in WHILE_IMPORTING:
-        del os.environ[name]
+    is_complete = all(map(_can_import, names))
+    _become_environment(environment)
     gc.freeze()  # a collection writes to every page, which is then shared no more
     gc.enable()
     return is_complete
@@ -167,18 +173,39 @@ def _forget_the_parent() -> None:
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for name in [name for name in sys.modules if name.split(".")[0] == OWN_PACKAGE]:
+    for name in _own_modules():
         del sys.modules[name]
 
 
-def _run(program: str) -> int:
+def _become_environment(environment: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _own_modules() -> list[str]:
+    return [name for name in sys.modules if name.split(".")[0] == OWN_PACKAGE]
+
+
+def _xcom_holders() -> Iterator[ModuleType]:
+    """Yield the modules that have looked the XCom backend up already."""
+    base = sys.modules.get("airflow.sdk.bases.xcom")
+    for module in list(sys.modules.values()) if base else []:
+        if getattr(module, "__dict__", {}).get("XCom") is vars(base)["BaseXCom"]:
+            yield module
+
+
+def _run(program: str, xcom_holders: Iterable[ModuleType]) -> int:
     """Run a program's script as if it had been executed; return its exit status."""
     from airflow import settings
+    from airflow.sdk.execution_time.xcom import resolve_xcom_backend
     from setproctitle import setproctitle
 
     setproctitle(" ".join([Path(program).name, *sys.argv[1:]]))
     try:
         settings.initialize()  # type: ignore[no-untyped-call]  # not typed
+        backend = resolve_xcom_backend()  # type: ignore[no-untyped-call]  # not typed
+        for module in xcom_holders:
+            vars(module)["XCom"] = backend
         runpy.run_path(program, run_name="__main__")
     except SystemExit as reason:
         return _exit_status(reason)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ml_pipeline.ops import airflow_setup, secrets
+from ml_pipeline.ops import airflow_process, airflow_setup, secrets, task_end
 from ml_pipeline.ops.project import Project
 from tests.running_clone import user_environment
 
@@ -83,3 +83,16 @@ def test_scheduler_of_a_stack_waits_until_the_database_is_set_up(tmp_path: Path)
             assert scheduler.stdout.readline() == "goes on\n"
         finally:
             scheduler.kill()
+
+
+@pytest.mark.parametrize(
+    ("environment", "has_database"), [({}, True), ({"ML_PIPELINE_STACK": "a"}, False)]
+)
+def test_triggerer_that_a_person_types_gets_the_database_too(
+    environment: dict[str, str], has_database: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(airflow_process, "_provide_database", lambda: done.append("database"))
+    monkeypatch.setattr(task_end, "notice_at_once", lambda: done.append("supervision"))
+    airflow_process.prepare(["airflow", "triggerer"], environment, "linux")
+    assert done == [*["database"] * has_database, "supervision"]

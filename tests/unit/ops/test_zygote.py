@@ -43,7 +43,7 @@ print(json.dumps(outcomes))
 PROGRAMS = {
     "tells what it sees": """
 import json, os, sys
-import airflow.settings, setproctitle
+import airflow.sdk.execution_time.task_runner, airflow.settings, setproctitle
 import ml_pipeline.errors
 print(json.dumps({
     "main": __name__,
@@ -57,6 +57,13 @@ print(json.dumps({
     "title": setproctitle.getproctitle(),
     "web server's modules": "airflow.api_fastapi.execution_api.routes" in sys.modules,
     "scheduler's modules": "airflow.jobs.scheduler_job_runner" in sys.modules,
+    "backends": sorted({
+        module.XCom.__module__
+        for name, module in list(sys.modules.items())
+        if name.startswith("airflow") and "XCom" in vars(module)
+    }),
+    "backend is of the new module": airflow.sdk.execution_time.task_runner.XCom
+        is sys.modules["ml_pipeline.xcom.backend"].ArrowXCom,
 }))
 """,
     "ends with a number": "import sys; sys.exit(3)",
@@ -74,7 +81,9 @@ threading.Thread(target=lambda: (time.sleep(0.3), print("thread"))).start()
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
     home = tmp_path_factory.mktemp("home")
-    (home / "airflow.cfg").write_text("[core]\nload_examples = False\n")
+    (home / "airflow.cfg").write_text(
+        "[core]\nload_examples = False\nxcom_backend = ml_pipeline.xcom.backend.ArrowXCom\n"
+    )
     for name, source in PROGRAMS.items():
         (home / name).mkdir()
         (home / name / "airflow").write_text(source)
@@ -110,6 +119,8 @@ def test_program_sees_what_it_would_see_if_it_had_been_executed(
         "title": "airflow --option",
         "web server's modules": True,
         "scheduler's modules": True,
+        "backends": ["ml_pipeline.xcom.backend"],
+        "backend is of the new module": True,
     }
 
 
@@ -166,11 +177,15 @@ def test_fork_when_a_source_has_changed_becomes_nothing(source: Path, change: ob
     assert not forked.can_become("/bin/airflow")
 
 
-@pytest.mark.parametrize("name", ["no_such_module", "json:no_such_function"])
-def test_fork_when_something_cannot_be_imported_becomes_nothing(
+# The last one is a module of ours, which a child would have as it was.
+@pytest.mark.parametrize(
+    "name", ["no_such_module", "json:no_such_function", "ml_pipeline.ops.service"]
+)
+def test_fork_when_something_cannot_be_shared_becomes_nothing(
     name: str, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(zygote, "STAGES", (("json",), (name,)))
+    monkeypatch.delitem(sys.modules, name, raising=False)
     forked = Zygote([source])
     forked.load_for("/bin/airflow")
     assert not forked.can_become("/bin/airflow")
