@@ -63,7 +63,11 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running(subject: Subject, dag_id: str | None = None) -> Iterator[Running]:
+def running(
+    subject: Subject,
+    dag_id: str | None = None,
+    gone_within_seconds: float = GONE_WITHIN_SECONDS,
+) -> Iterator[Running]:
     """Start a subject, wait until it is healthy and has read its DAG; leave nothing of it."""
     started_at, launched_at = time.time(), time.monotonic()
     top, census = subject.launch()
@@ -74,14 +78,14 @@ def running(subject: Subject, dag_id: str | None = None) -> Iterator[Running]:
             subject.api().await_dag(dag_id)
         yield Running(subject, top, census, seconds)
     finally:
-        _end(top, census)
+        _end(top, census, gone_within_seconds)
 
 
-def _end(top: psutil.Process, census: Census) -> None:
+def _end(top: psutil.Process, census: Census, within_seconds: float) -> None:
     census.count()
     if top.is_running():
         top.terminate()
-        await_true(lambda: not _counted_alive(census), GONE_WITHIN_SECONDS)
+        await_true(lambda: not _counted_alive(census), within_seconds)
     census.count()
     census.end()
 

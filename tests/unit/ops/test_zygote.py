@@ -148,9 +148,14 @@ def test_program_when_a_thread_still_works_waits_for_it(
     assert outcomes["ends with a thread"][1].split() == ["thread", "last"]
 
 
+_count_threads = threading.active_count
+
+
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A zygote's source, and stages that cost nothing."""
+    """A zygote's source, and stages that cost nothing; other tests' threads are none of its own."""
+    threads = threading.active_count()
+    monkeypatch.setattr(threading, "active_count", lambda: 1 + _count_threads() - threads)
     monkeypatch.setattr(zygote, "STAGES", (("json",), ("csv",)))
     source = tmp_path / "airflow.cfg"
     source.write_text("[core]\n")
@@ -172,6 +177,7 @@ def test_fork_can_become_a_program_once_its_stages_are_there(source: Path) -> No
 def test_fork_when_a_source_has_changed_becomes_nothing(source: Path, change: object) -> None:
     forked = Zygote([source])
     forked.load_for("/bin/airflow")
+    assert forked.can_become("/bin/airflow")
     assert callable(change)
     change(source)
     assert not forked.can_become("/bin/airflow")

@@ -17,6 +17,7 @@ EXAMPLE = REPOSITORY / ".env.example"
 CODE = ("*.sh", "*.py", "scripts/*.sh", "src/**/*.py", "dags/*.py", "airflow_home/**/*.py")
 # Between our own processes; nobody sets them.
 INTERNAL = {
+    "ML_PIPELINE_EMBEDDED_DATABASE",
     "ML_PIPELINE_FROM_ENV_FILE",
     "ML_PIPELINE_HOME",
     "ML_PIPELINE_SOCKET",

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from ml_pipeline.ops import airflow_setup, secrets
+from ml_pipeline.ops.project import Project
 from tests import toy_clone
 
 START = """
@@ -27,6 +29,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
     """Return what starts a process with a command line, and tells its status, output and errors."""
     root = tmp_path_factory.mktemp("clone")
     toy_clone.lay_out(root)
+    # A scheduler waits for the set-up of its database.
+    secrets.write(Project(root).run, airflow_setup.FINGERPRINT, "any")
 
     def run(settings: str, *arguments: str) -> tuple[int, str, str]:
         program = START.replace("SETTINGS", repr(settings))
