@@ -13,7 +13,7 @@ from ml_pipeline.ops.supervisor import Pause, Program, Supervisor
 
 DATABASE = "postgres"
 DATABASE_ANSWERS_WITHIN_SECONDS = 5.0  # unless it has to recover from a crash, or cannot start
-READY_WITHIN_SECONDS = 180.0  # a cold, busy machine imports Airflow four times at once
+READY_WITHIN_SECONDS = 180.0  # a cold, busy machine; macOS imports Airflow four times at once
 Report = Callable[[str], None]
 
 

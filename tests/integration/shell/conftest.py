@@ -81,6 +81,6 @@ def silent_network() -> Iterator[dict[str, str]]:
 
 
 def _index_at(listener: socket.socket) -> dict[str, str]:
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}/simple"
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}/index"
     here = {"UV_DEFAULT_INDEX": address, "PIP_INDEX_URL": address, "PIP_CONFIG_FILE": "/dev/null"}
     return here | {"UV_HTTP_RETRIES": "0", "PIP_RETRIES": "0"}

@@ -15,7 +15,7 @@ GONE_IN_AIRFLOW_3 = re.compile(
     r"\bairflow backfill\b(?! create)|"
     r"\bdb (init|upgrade)\b"
 )
-OF_A_MACHINE = re.compile(r"/(?:home|Users)/(?!linuxbrew\b)\w+/|/root/\w|/work/\w|/tmp/h/")
+OF_A_MACHINE = re.compile(r"/(?:home|Users)/(?!linuxbrew\b)\w+/|/root/\w")
 TEXTUAL = {"", ".cfg", ".conf", ".md", ".py", ".service", ".sh", ".toml", ".txt", ".yaml", ".yml"}
 CHANGES = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
 
